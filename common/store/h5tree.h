@@ -1,0 +1,79 @@
+/* h5tree - read what a foreign HDF5 file holds: groups, attributes, shapes, small datasets. No HDF5 type appears here, so
+ * the readers in formats/ stay free of it.
+ *
+ * Paths are absolute ("/entry/data"). Nothing here trusts the file: cycles of links, absurd sizes and unknown types give
+ * an answer or NULL, never a crash. Strings are UTF-8 (Latin-1 bytes are converted), owned by the caller. A missing thing
+ * is NULL, 0 or false without an error. Thread rule: one thread at a time for the whole library. */
+#ifndef HS_STORE_H5TREE_H
+#define HS_STORE_H5TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "data/dtype.h"
+#include "data/signal.h"
+
+struct hs_h5;
+
+/* Opens the HDF5 file behind a descriptor, read-only, starting at byte 0 of it (a user block is found by HDF5). fd is
+ * borrowed. name is for messages. HS_BAD_DATA when it is no HDF5 file or is truncated. */
+int hs_h5_open(struct hs_h5 **file, int fd, const char *name, struct hs_err *err);
+void hs_h5_close(struct hs_h5 *file);
+const char *hs_h5_name(const struct hs_h5 *file);
+
+enum hs_h5_kind { HS_H5_NOTHING, HS_H5_GROUP, HS_H5_DATASET };
+enum hs_h5_kind hs_h5_kind(struct hs_h5 *file, const char *path);
+
+/* Names in a group, sorted; *n of them; hs_h5_free_list. External links and dangling soft links are left out. */
+char **hs_h5_children(struct hs_h5 *file, const char *path, size_t *n);
+void hs_h5_free_list(char **list, size_t n);
+
+/* Visits every group and dataset once, parents first, names in order; a second way to the same object is not followed.
+ * fn returns 0 to go on. */
+typedef int (*hs_h5_visit_fn)(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind);
+int hs_h5_walk(struct hs_h5 *file, const char *from, hs_h5_visit_fn fn, void *ctx);
+
+/* "/a" + "b" -> "/a/b"; caller frees. */
+char *hs_h5_join(const char *path, const char *name);
+
+/* Attributes. text: a string scalar or the first of a string array. texts: all of a string array. reals: numbers of any
+ * type and shape, flattened. ref: the path an object reference points to. */
+bool hs_h5_has_attr(struct hs_h5 *file, const char *path, const char *attr);
+char *hs_h5_attr_text(struct hs_h5 *file, const char *path, const char *attr);
+char **hs_h5_attr_texts(struct hs_h5 *file, const char *path, const char *attr, size_t *n);
+bool hs_h5_attr_real(struct hs_h5 *file, const char *path, const char *attr, double *value);
+double *hs_h5_attr_reals(struct hs_h5 *file, const char *path, const char *attr, size_t *n);
+char *hs_h5_attr_ref(struct hs_h5 *file, const char *path, const char *attr);
+char **hs_h5_attr_names(struct hs_h5 *file, const char *path, size_t *n);
+
+enum hs_h5_class { HS_H5_OTHER, HS_H5_NUMBER, HS_H5_STRING, HS_H5_COMPOUND };
+struct hs_h5_shape {
+	enum hs_h5_class class;
+	enum hs_dtype dtype;                  /* NUMBER: the type it is read as (float16 -> float32, bool -> uint8) */
+	size_t rank, n[HS_MAX_RANK];
+	size_t count;                         /* product of n */
+};
+
+/* false when path is no dataset, has more than HS_MAX_RANK dimensions or a count that overflows. */
+bool hs_h5_shape(struct hs_h5 *file, const char *path, struct hs_h5_shape *shape);
+
+/* Members of a compound dataset and the type each is read as (numbers only). */
+char **hs_h5_fields(struct hs_h5 *file, const char *path, size_t *n);
+bool hs_h5_field_dtype(struct hs_h5 *file, const char *path, const char *field, enum hs_dtype *dtype);
+
+/* A whole small dataset (at most 64 MiB) as doubles, flattened in C order; NULL otherwise. */
+double *hs_h5_reals(struct hs_h5 *file, const char *path, size_t *n);
+char *hs_h5_text(struct hs_h5 *file, const char *path);          /* string dataset, scalar or first entry */
+uint8_t *hs_h5_bytes(struct hs_h5 *file, const char *path, size_t *n);    /* 1-D uint8 dataset */
+
+/* Path of the first dimension scale attached to dimension dim of a dataset, or NULL; and the dimension's label. */
+char *hs_h5_scale(struct hs_h5 *file, const char *path, size_t dim);
+char *hs_h5_label(struct hs_h5 *file, const char *path, size_t dim);
+
+/* The typed "key: value" pairs of all scalar attributes and scalar datasets below a group, as JSON, at most max_bytes of
+ * it: the metadata a vendor file carries. Caller frees. */
+char *hs_h5_metadata_json(struct hs_h5 *file, const char *path, size_t max_bytes);
+
+#endif
