@@ -2,8 +2,9 @@
  * the readers in formats/ stay free of it.
  *
  * Paths are absolute ("/entry/data"). Nothing here trusts the file: cycles of links, absurd sizes and unknown types give
- * an answer or NULL, never a crash. Strings are UTF-8 (Latin-1 bytes are converted), owned by the caller. A missing thing
- * is NULL, 0 or false without an error. Thread rule: one thread at a time for the whole library. */
+ * an answer or NULL, never a crash; external links are not followed. Strings are UTF-8 (Latin-1 bytes are converted), owned
+ * by the caller; only names of children stay the bytes they are, because they are looked up again. A missing thing is NULL,
+ * 0 or false without an error. Thread rule: one thread at a time for the whole library. */
 #ifndef HS_STORE_H5TREE_H
 #define HS_STORE_H5TREE_H
 
@@ -56,8 +57,13 @@ struct hs_h5_shape {
 	size_t count;                         /* product of n */
 };
 
-/* false when path is no dataset, has more than HS_MAX_RANK dimensions or a count that overflows. */
+/* false when path is no dataset, has more than HS_MAX_RANK dimensions or a count that overflows. class is OTHER for what
+ * cannot be read: hs_h5_trouble says why (rank and count are 0 when the values lie in another file). */
 bool hs_h5_shape(struct hs_h5 *file, const char *path, struct hs_h5_shape *shape);
+
+/* Why the values of a dataset cannot be read: they lie in another file, a filter is missing, sizes the file cannot hold.
+ * "it is a virtual dataset over another file"; NULL when there is no such reason. Caller frees. */
+char *hs_h5_trouble(struct hs_h5 *file, const char *path);
 
 /* Members of a compound dataset and the type each is read as (numbers only). */
 char **hs_h5_fields(struct hs_h5 *file, const char *path, size_t *n);
@@ -66,14 +72,19 @@ bool hs_h5_field_dtype(struct hs_h5 *file, const char *path, const char *field, 
 /* A whole small dataset (at most 64 MiB) as doubles, flattened in C order; NULL otherwise. */
 double *hs_h5_reals(struct hs_h5 *file, const char *path, size_t *n);
 char *hs_h5_text(struct hs_h5 *file, const char *path);          /* string dataset, scalar or first entry */
-uint8_t *hs_h5_bytes(struct hs_h5 *file, const char *path, size_t *n);    /* 1-D uint8 dataset */
+char **hs_h5_texts(struct hs_h5 *file, const char *path, size_t *n);
+uint8_t *hs_h5_bytes(struct hs_h5 *file, const char *path, size_t *n);    /* uint8 or int8, any shape, flattened; at most 64 MiB */
+
+/* A whole dataset (or one field of a compound) of count values as dtype, C order: for the few that must be regrouped in
+ * memory. The caller has bounded count. */
+void *hs_h5_values(struct hs_h5 *file, const char *path, const char *field, enum hs_dtype dtype, size_t count, struct hs_err *err);
 
 /* Path of the first dimension scale attached to dimension dim of a dataset, or NULL; and the dimension's label. */
 char *hs_h5_scale(struct hs_h5 *file, const char *path, size_t dim);
 char *hs_h5_label(struct hs_h5 *file, const char *path, size_t dim);
 
-/* The typed "key: value" pairs of all scalar attributes and scalar datasets below a group, as JSON, at most max_bytes of
- * it: the metadata a vendor file carries. Caller frees. */
+/* The typed "key: value" pairs of all attributes and datasets of up to 16 values below a group, as JSON, at most max_bytes of
+ * it (at least 8 KiB): the metadata a vendor file carries. Attributes of a dataset are named "dataset@attribute". Caller frees. */
 char *hs_h5_metadata_json(struct hs_h5 *file, const char *path, size_t max_bytes);
 
 #endif
