@@ -1,0 +1,58 @@
+/* rank - how many components are signal: every selector that eigenvalues, n and p can answer, and parallel analysis.
+ *
+ * eig holds n_eig eigenvalues of a covariance matrix, descending, >= 0; n is the number of spectra that took part, p the number
+ * of channels (hs_pca: n_rows_free, n_chan_free); eigenvalues beyond n_eig are zero. All are pure functions, free of scale:
+ * multiplying the data by any factor changes no answer. Eigenvalues below max(n, p) * 2^-52 of the first count as zero. Data
+ * without variance have rank 0. */
+#ifndef HS_MATH_RANK_H
+#define HS_MATH_RANK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "math/moments.h"
+
+/* Sequential test of the largest remaining eigenvalue against the Tracy-Widom law of noise (Johnstone, Ann. Stat. 29, 2001,
+ * 295; Kritchman and Nadler, Chemom. Intell. Lab. Syst. 94, 2008, 19), level 1 % (HS_TW_1) or 5 % (HS_TW_5). */
+#define HS_TW_1 2.0234
+#define HS_TW_5 0.9793
+size_t hs_rank_tw(const double *eig, size_t n_eig, size_t n, size_t p, double threshold);
+
+/* Singular values above the optimal hard threshold for unknown noise (Gavish and Donoho, IEEE Trans. Inf. Theory 60, 2014,
+ * 5040): omega(beta) times their median. */
+size_t hs_rank_gd(const double *eig, size_t n_eig, size_t n, size_t p);
+
+/* Median of the Marchenko-Pastur law of aspect 0 < beta <= 1, unit variance. */
+double hs_marchenko_pastur_median(double beta);
+
+/* Laplace evidence of probabilistic PCA (Minka, NIPS 13, 2000). */
+size_t hs_rank_minka(const double *eig, size_t n_eig, size_t n, size_t p);
+
+/* Bayesian information criterion of probabilistic PCA (Tipping and Bishop, J. R. Stat. Soc. B 61, 1999, 611). */
+size_t hs_rank_bic(const double *eig, size_t n_eig, size_t n, size_t p);
+
+/* The knee of the scree plot as HyperSpy defines it: the component farthest from the straight line between the logarithms of
+ * the first and the 21st (or last) ratio; counted from zero, plus one. */
+size_t hs_rank_elbow(const double *eig, size_t n_eig);
+
+/* Horn's parallel analysis (Psychometrika 30, 1965, 179) on at most 4096 rows chosen at random: components whose variance
+ * exceeds the 95 % quantile of 20 data sets in which every channel is shuffled on its own. Rows are centred for the
+ * comparison; when the moments are not, the mean counts as one component more. frame (of moments or pca) says how rows are
+ * scaled. Costs 21 products and eigenvalue problems of order min(sampled rows, n_chan), above 2048 channels of 2048 rows.
+ * Random numbers depend on seed, round and channel alone. */
+int hs_rank_parallel(struct hs_rowsource *rows, const struct hs_row_frame *frame, uint64_t seed, size_t *rank, struct hs_err *err);
+
+#define HS_RANK_UNKNOWN SIZE_MAX
+struct hs_ranks {
+	size_t tw, gd, minka, bic, elbow;
+	size_t parallel;              /* HS_RANK_UNKNOWN until hs_ranks_set_parallel */
+	size_t chosen;                /* tw: right most often on Poisson-scaled spectra; 0 says that all is noise */
+	bool disagree;                /* reason says why the choice should be looked at */
+	char reason[240];
+};
+
+void hs_ranks_find(struct hs_ranks *r, const double *eig, size_t n_eig, size_t n, size_t p);
+void hs_ranks_set_parallel(struct hs_ranks *r, size_t parallel, size_t p);
+
+#endif
