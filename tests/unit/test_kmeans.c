@@ -296,7 +296,7 @@ static void test_edges(void)
 	for (size_t i = 0; i < 90; i++)
 		same[i] = (double)(i % 3) + 0.1;
 	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 1 && r.size[0] == 30 && r.inertia < 1e-25 &&
-			r.status == HS_KMEANS_CONVERGED, "all rows equal: one cluster (%zu, %g)", r.k, r.inertia);
+			r.status == HS_KMEANS_CONVERGED, "all rows equal: one cluster");
 	hs_kmeans_release(&r);
 
 	for (size_t i = 0; i < 90; i++)
