@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,15 @@ int hs_par_threads(void)
 	if (!threads_g)
 		hs_par_set_threads(0);
 	return threads_g;
+}
+
+void hs_par_blas_version(char text[64])
+{
+	/* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Zen MAX_THREADS=64": the number and the kernel in use */
+	const char *config = openblas_get_config();
+	char number[24] = "";
+	sscanf(config, "OpenBLAS %23s", number);
+	snprintf(text, 64, "%s %.32s", number, openblas_get_corename());
 }
 
 size_t hs_block_pack_f64(const struct hs_block *block, double *out, size_t *index)
@@ -232,4 +242,3 @@ void hs_tree_free(struct hs_tree *tree)
 	pthread_mutex_destroy(&tree->lock);
 	free(tree);
 }
-

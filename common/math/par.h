@@ -16,6 +16,9 @@
 void hs_par_set_threads(int threads);
 int hs_par_threads(void);
 
+/* Which BLAS is in use: "0.3.21 Zen". */
+void hs_par_blas_version(char text[64]);
+
 struct hs_block {
 	size_t index, first_row, n_rows, n_chan;
 	enum hs_row_type type;

@@ -16,7 +16,7 @@
 
 enum { MAX_DEPTH = 64, MAX_ENTRIES = 1 << 20, MAX_JSON_ITEMS = 16 };
 #define MAX_WHOLE ((size_t)64 << 20)          /* bytes of a dataset or attribute that is read in one go */
-#define MAX_LOGICAL ((size_t)1 << 40)         /* bytes a dataset may claim without having stored a fair part of them */
+#define MAX_LOGICAL ((size_t)1 << 36)         /* bytes a dataset may claim without having stored a fair part of them */
 #define MAX_EXPANSION 2000                    /* bytes out of one stored byte; deflate reaches 1032 */
 
 static herr_t refuse_external(const char *parent_file, const char *parent_group, const char *child_file, const char *child,

@@ -8,6 +8,7 @@
 #ifndef HS_STORE_NXWRITE_H
 #define HS_STORE_NXWRITE_H
 
+#include "base/err.h"
 #include "data/history.h"
 #include "data/signal.h"
 
