@@ -33,14 +33,16 @@ size_t hs_rank_minka(const double *eig, size_t n_eig, size_t n, size_t p);
 size_t hs_rank_bic(const double *eig, size_t n_eig, size_t n, size_t p);
 
 /* The knee of the scree plot as HyperSpy defines it: the component farthest from the straight line between the logarithms of
- * the first and the 21st (or last) ratio; counted from zero, plus one. */
+ * the first and the 21st (or last) ratio; counted from zero, plus one. On a clear knee that is the first component of noise,
+ * one more than the rank. */
 size_t hs_rank_elbow(const double *eig, size_t n_eig);
 
 /* Horn's parallel analysis (Psychometrika 30, 1965, 179) on at most 4096 rows chosen at random: components whose variance
- * exceeds the 95 % quantile of 20 data sets in which every channel is shuffled on its own. Rows are centred for the
- * comparison; when the moments are not, the mean counts as one component more. frame (of moments or pca) says how rows are
- * scaled. Costs 21 products and eigenvalue problems of order min(sampled rows, n_chan), above 2048 channels of 2048 rows.
- * Random numbers depend on seed, round and channel alone. */
+ * exceeds the 95 % quantile of 20 data sets in which every channel is shuffled on its own. frame (of moments or pca) says how
+ * rows are scaled and centred; when it does not centre, shuffling cannot touch the mean, so the first component is taken for
+ * granted and removed before the comparison. Costs 21 products and eigenvalue problems of order min(sampled rows, n_chan), on
+ * 2048 rows when there are more than 2048 channels, and a copy of the sample for each of up to 8 threads. Random numbers
+ * depend on seed, round and channel alone. */
 int hs_rank_parallel(struct hs_rowsource *rows, const struct hs_row_frame *frame, uint64_t seed, size_t *rank, struct hs_err *err);
 
 #define HS_RANK_UNKNOWN SIZE_MAX
