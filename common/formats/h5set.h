@@ -1,0 +1,67 @@
+/* h5set - what the readers of HDF5 dialects share: from a dataset and one axis a stored dimension to a signal in our order.
+ *
+ * Order: navigation first in stored order but y before x, then the channels of a pixel. Which dimensions those are is said
+ * by the file (a signal rank) or follows from the kinds of the axes. A dataset that cannot be read is left out with a
+ * warning; when nothing is left, the first reason becomes the error. */
+#ifndef HS_FORMATS_H5SET_H
+#define HS_FORMATS_H5SET_H
+
+#include "formats/format.h"
+
+/* Did the user ask for this object? Yes without a path; else when it is the path or lies below it. named: it is the path. */
+bool hs_h5set_wanted(const struct hs_load_options *options, const char *path);
+bool hs_h5set_named(const struct hs_load_options *options, const char *path);
+
+/* hs_h5_walk over the part of the file the user asked for (for a dataset, the group it is in). */
+int hs_h5set_walk(const struct hs_load_options *options, hs_h5_visit_fn fn, void *ctx);
+
+/* A text attribute that says something, trimmed; NULL otherwise. */
+char *hs_h5set_text(struct hs_h5 *file, const char *path, const char *attr);
+
+/* Last piece of a path. */
+const char *hs_h5set_leaf(const char *path);
+
+/* "Intensity (Counts)" -> "Intensity" and "Counts" (NULL when there is none); the caller frees both. */
+void hs_h5set_split_label(const char *label, char **quantity, char **units);
+
+/* The axis of a dimension of n entries from the 1-D dataset at path (NULL: indices). n + 1 values are bin edges and become
+ * centres; of a dataset with more dimensions than one the run along `dim` through its origin is taken, when its extent there
+ * is n. Name, units, quantity and kind come from the dataset's attributes, else from name. Anything else gives indices and a
+ * warning. */
+struct hs_axis hs_h5set_axis(struct hs_h5 *file, const char *path, const char *name, size_t n, size_t dim);
+struct hs_axis hs_h5set_index_axis(const char *name, size_t n);
+
+/* Can it become a signal: numbers, 1 to HS_MAX_RANK dimensions, at least one value? If not, a warning says why, and *why
+ * keeps the first reason. */
+bool hs_h5set_readable(struct hs_h5 *file, const char *path, struct hs_h5_shape *shape, char **why);
+
+/* A signal described by the attributes units, quantity, long_name, modality and source of the dataset. */
+void hs_h5set_describe(struct hs_signal *signal, struct hs_h5 *file, const char *path, const char *name, const char *title,
+	enum hs_dtype dtype);
+
+enum { HS_H5SET_GUESS = -1 };
+
+/* The order of dimensions said above; *sig_rank is HS_H5SET_GUESS or what the file says, on return what holds. keep_xy: x
+ * and y stay where they are. */
+void hs_h5set_order(const struct hs_axis *axis, size_t rank, int *sig_rank, bool keep_xy, size_t *order);
+
+/* Adds a dataset. Takes signal (still without axes) and axis[0 .. rank-1] (as stored), also on failure. field NULL or a member
+ * of a compound. */
+int hs_h5set_add(struct hs_scan *scan, struct hs_h5 *file, const char *path, const char *field, const struct hs_h5_shape *shape,
+	struct hs_signal *signal, struct hs_axis *axis, int sig_rank, bool keep_xy, struct hs_err *err);
+
+/* Puts letter 'y' ('k' ignored: ky is y) in front of 'x' in a list of dimensions. */
+void hs_h5set_y_first(const struct hs_axis *axis, size_t *order, size_t n);
+
+/* A voltage that goes up and down is no axis (its index becomes one), but its values must not be lost: they become the
+ * further coordinate NAME_values of that dimension. To be called when the axes are there. */
+void hs_h5set_keep_loops(struct hs_signal *signal);
+
+/* Fails when no signal was added, for the reason given (taken). Otherwise main is the largest spectral signal, or the
+ * largest of all. */
+int hs_h5set_end(struct hs_scan *scan, char *why, struct hs_err *err);
+
+/* The metadata below path become the header. */
+void hs_h5set_metadata(struct hs_scan *scan, struct hs_h5 *file, const char *path);
+
+#endif
