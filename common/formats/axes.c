@@ -34,7 +34,8 @@ static int one_axis(char *word, size_t n, struct hs_axis *axis, struct hs_err *e
 		*scale++ = 0;
 		char *second = strchr(scale, ':');
 		if (!second)
-			return hs_fail(err, HS_USAGE, "axis '%.60s=%.60s': write name=offset:step or name=offset:step:unit", word, scale);
+			return hs_fail(err, HS_USAGE, "axis '%.60s=%.60s': write name=offset:step or name=offset:step:unit", word,
+				scale);
 		*second++ = 0;
 		char *third = strchr(second, ':');
 		if (third) {
@@ -65,7 +66,8 @@ static size_t signal_rank(size_t rank, const struct hs_axis *axis)
 
 static void customary(size_t rank, const size_t *n, struct hs_axis *axis)
 {
-	static const char *const name[5][4] = { { 0 }, { "channel" }, { "y", "x" }, { "y", "x", "channel" }, { "y", "x", "ky", "kx" } };
+	static const char *const name[5][4] = { { 0 }, { "channel" }, { "y", "x" }, { "y", "x", "channel" },
+		{ "y", "x", "ky", "kx" } };
 	for (size_t i = 0; i < rank; i++) {
 		char *numbered = rank > 4 ? hs_must_printf("dim_%zu", i + 1) : hs_must_dup(name[rank][i]);
 		axis[i] = hs_axis_uniform(numbered, "1", NULL, kind_of(numbered, "1"), n[i], 0, 1);

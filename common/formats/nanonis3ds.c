@@ -147,7 +147,8 @@ static int grid_size(const struct hs_scan *scan, struct grid *g, struct hs_err *
 		status = hs_fail(err, HS_BAD_DATA, "Grid dim: '%.40s' is not like '20 x 20'", text);
 	} else {
 		*x = 0;
-		if (hs_text_count(hs_text_trim(copy), "Grid dim", &nx, err) < 0 || hs_text_count(hs_text_trim(x + 1), "Grid dim", &ny, err) < 0)
+		if (hs_text_count(hs_text_trim(copy), "Grid dim", &nx, err) < 0 ||
+		    hs_text_count(hs_text_trim(x + 1), "Grid dim", &ny, err) < 0)
 			status = -1;
 		else if (!nx || !ny || nx > INT32_MAX || ny > INT32_MAX)
 			status = hs_fail(err, HS_BAD_DATA, "Grid dim: '%.40s' is not the size of a grid", text);
@@ -240,18 +241,22 @@ static int layout(struct hs_scan *scan, struct grid *g, struct hs_err *err)
 	if (get(scan, "# Parameters (4 byte)") && count(scan, "# Parameters (4 byte)", &g->n_parameters, err) < 0)
 		return -1;
 	if (g->n_parameters != g->parameters.n)
-		hs_warn("%s: header counts %zu parameters and names %zu: the count is taken", g->file->name, g->n_parameters, g->parameters.n);
+		hs_warn("%s: header counts %zu parameters and names %zu: the count is taken", g->file->name, g->n_parameters,
+			g->parameters.n);
 	if (g->channels.n + g->n_parameters > MAX_SIGNALS)
-		return hs_fail(err, HS_BAD_DATA, "%zu channels and %zu parameters are beyond any grid", g->channels.n, g->n_parameters);
+		return hs_fail(err, HS_BAD_DATA, "%zu channels and %zu parameters are beyond any grid", g->channels.n,
+			g->n_parameters);
 
 	if (!hs_mul(g->channels.n, g->points, &values) || __builtin_add_overflow(values, g->n_parameters, &values) ||
-	    !hs_mul(values, sizeof(float), &g->record) || !hs_mul(g->nx, g->ny, &promised) || !hs_mul(promised, g->record, &bytes) ||
-	    bytes > INT64_MAX)
-		return hs_fail(err, HS_BAD_DATA, "%zu x %zu points of %zu x %zu values are beyond any file", g->nx, g->ny, g->channels.n, g->points);
+	    !hs_mul(values, sizeof(float), &g->record) || !hs_mul(g->nx, g->ny, &promised) ||
+	    !hs_mul(promised, g->record, &bytes) || bytes > INT64_MAX)
+		return hs_fail(err, HS_BAD_DATA, "%zu x %zu points of %zu x %zu values are beyond any file", g->nx, g->ny,
+			g->channels.n, g->points);
 	const char *said = get(scan, "Experiment size (bytes)");
 	char *made = hs_must_printf("%zu", g->record - 4 * g->n_parameters);
 	if (said && strcmp(said, made))
-		hs_warn("%s: header gives a pixel '%.40s' bytes, its channels and points make %s: the latter is taken", g->file->name, said, made);
+		hs_warn("%s: header gives a pixel '%.40s' bytes, its channels and points make %s: the latter is taken",
+			g->file->name, said, made);
 	free(made);
 
 	const uint64_t left = g->file->size - g->start;
@@ -261,12 +266,13 @@ static int layout(struct hs_scan *scan, struct grid *g, struct hs_err *err)
 		return hs_fail(err, HS_BAD_DATA, "header promises %zu points, file ends before the first is complete", promised);
 	if (promised - g->n_held > MAX_ABSENT)
 		return hs_fail(err, HS_BAD_DATA, "header promises %zu points, file ends after %zu", promised, g->n_held);
-	if (!hs_mul(g->channels.n + g->n_parameters, g->nx + g->ny + g->points, &n_axis_values) || n_axis_values > MAX_AXIS_VALUES)
-		return hs_fail(err, HS_BAD_DATA, "%zu signals of %zu x %zu x %zu are beyond any grid", g->channels.n + g->n_parameters, g->ny, g->nx,
-			g->points);
+	if (!hs_mul(g->channels.n + g->n_parameters, g->nx + g->ny + g->points, &n_axis_values) ||
+	    n_axis_values > MAX_AXIS_VALUES)
+		return hs_fail(err, HS_BAD_DATA, "%zu signals of %zu x %zu x %zu are beyond any grid",
+			g->channels.n + g->n_parameters, g->ny, g->nx, g->points);
 	if (g->n_held < promised)
-		hs_warn("%s: header promises %zu points, file ends after %zu: the other %zu are NaN", g->file->name, promised, g->n_held,
-			promised - g->n_held);
+		hs_warn("%s: header promises %zu points, file ends after %zu: the other %zu are NaN", g->file->name, promised,
+			g->n_held, promised - g->n_held);
 	else if (left > bytes)
 		hs_warn("%s: %llu bytes behind the last point are ignored", g->file->name, (unsigned long long)(left - bytes));
 	return 0;
@@ -323,7 +329,8 @@ static int place(const struct hs_scan *scan, struct grid *g, struct hs_err *err)
 		g->y = centred_axis("y", g->ny, s[1], s[3]);
 	}
 	if (!known || !hs_axis_is_monotonic(&g->x) || !hs_axis_is_monotonic(&g->y)) {
-		hs_warn("%s: the header gives the grid no usable place and size ('Grid settings'): pixels are counted", g->file->name);
+		hs_warn("%s: the header gives the grid no usable place and size ('Grid settings'): pixels are counted",
+			g->file->name);
 		hs_axis_release(&g->x);
 		hs_axis_release(&g->y);
 		g->x = index_axis("x", HS_AXIS_SPATIAL, g->nx);
@@ -447,7 +454,8 @@ static int sweep_limits(const struct grid *g, double limit[2], bool *same, struc
 
 static bool has_limits(const struct grid *g)
 {
-	return g->parameters.n >= 2 && g->n_parameters >= 2 && strstr(g->parameters.name[0], "Start") && strstr(g->parameters.name[1], "End");
+	return g->parameters.n >= 2 && g->n_parameters >= 2 && strstr(g->parameters.name[0], "Start") &&
+	       strstr(g->parameters.name[1], "End");
 }
 
 /* The swept quantity; old headers do not say, but have a section of the module that swept. */
@@ -522,13 +530,13 @@ static int sweep_axis(const struct hs_scan *scan, struct grid *g, struct hs_err 
 
 /* ---------------------------------------------------------------------------------------------- the signals */
 
-static int add_signal(struct hs_scan *scan, const struct grid *g, const char *full_name, const char *prefix, size_t first, bool swept,
-	struct hs_err *err)
+static int add_signal(struct hs_scan *scan, const struct grid *g, const char *full_name, const char *prefix, size_t first,
+	bool swept, struct hs_err *err)
 {
 	const size_t n[] = { g->ny, g->nx, g->points }, rank = swept ? 3 : 2;
 	struct hs_values values;
-	hs_values_raw(&values, g->file->fd, g->start + 4 * (uint64_t)first, g->start + (uint64_t)g->n_held * g->record, HS_F32, true, rank, n,
-		swept ? 1 : 2);
+	hs_values_raw(&values, g->file->fd, g->start + 4 * (uint64_t)first, g->start + (uint64_t)g->n_held * g->record, HS_F32,
+		true, rank, n, swept ? 1 : 2);
 	values.stride[0] = (int64_t)(g->nx * g->record);
 	values.stride[1] = (int64_t)g->record;
 
@@ -586,7 +594,8 @@ static int add_signals(struct hs_scan *scan, const struct grid *g, struct hs_err
 		char *numbered = hs_must_printf("%zu", p + 1);
 		const char *said = p < g->parameters.n && *g->parameters.name[p] ? g->parameters.name[p] : numbered;
 		/* the limits of the sweep are in its unit and do not say so */
-		char *name = p < 2 && has_limits(g) && !strchr(said, '(') ? hs_must_printf("%s (%s)", said, g->sweep_unit) : hs_must_dup(said);
+		const bool limit = p < 2 && has_limits(g) && !strchr(said, '(');
+		char *name = limit ? hs_must_printf("%s (%s)", said, g->sweep_unit) : hs_must_dup(said);
 		const int status = add_signal(scan, g, name, "parameter_", p, false, err);
 		free(name);
 		free(numbered);
@@ -612,9 +621,12 @@ static int sniff(const struct hs_bytes *file, const struct hs_load_options *opti
 	(void)options;
 	const size_t n = file->n_head < 4096 ? file->n_head : 4096;
 	static const char key[] = "Grid dim=";
-	for (const unsigned char *p = file->head; n && (p = memmem(p, n - (size_t)(p - file->head), key, sizeof key - 1)); p++)
-		if (p == file->head || p[-1] == '\n' || p[-1] == '\r')
-			return hs_text_is(file->head, (size_t)(p - file->head) + sizeof key - 1) ? (p == file->head ? 100 : 90) : 0;
+	for (const unsigned char *p = file->head; n && (p = memmem(p, n - (size_t)(p - file->head), key, sizeof key - 1)); p++) {
+		if (p == file->head)              /* as in every file seen */
+			return 100;
+		if (p[-1] == '\n' || p[-1] == '\r')
+			return hs_text_is(file->head, (size_t)(p - file->head)) ? 90 : 0;
+	}
 	return 0;
 }
 

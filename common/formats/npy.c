@@ -120,7 +120,7 @@ static int element_type(const char *descr, struct array *a, struct hs_err *err)
 	};
 	const char *name = descr + (*descr && strchr("<>|=", *descr) ? 1 : 0);
 	if (*name == 'O')
-		return hs_fail(err, HS_BAD_DATA, "it holds Python objects, which only Python may unpack: save the numbers themselves");
+		return hs_fail(err, HS_BAD_DATA, "it holds Python objects, which only Python may unpack: save the numbers");
 	for (size_t i = 0; i < HS_LEN(known); i++)
 		if (!strcmp(name, known[i].name)) {
 			a->dtype = known[i].dtype;
@@ -148,11 +148,17 @@ static int dict(struct reader *r, struct array *a)
 		bool *seen = !strcmp(word, "descr") ? &has_descr : !strcmp(word, "fortran_order") ? &has_order :
 			!strcmp(word, "shape") ? &has_shape : NULL;
 		if (!seen || *seen)
-			return hs_fail(r->err, HS_BAD_DATA, "its header has the key '%.60s' %s", word, seen ? "twice" : "of no known meaning");
+			return hs_fail(r->err, HS_BAD_DATA, "its header has the key '%.60s' %s", word,
+				seen ? "twice" : "of no known meaning");
 		*seen = true;
 		if (seen == &has_descr && peek(r) == '[')
-			return hs_fail(r->err, HS_BAD_DATA, "its elements are records of several fields: save one field as an array of its own");
-		const int ok = seen == &has_order ? truth(r, &a->fortran) : seen == &has_shape ? shape(r, a) : string(r, word, sizeof word);
+			return hs_fail(r->err, HS_BAD_DATA,
+				"its elements are records of several fields: save one field as an array of its own");
+		int ok;
+		if (seen == &has_order)
+			ok = truth(r, &a->fortran);
+		else
+			ok = seen == &has_shape ? shape(r, a) : string(r, word, sizeof word);
 		if (ok < 0 || (seen == &has_descr && element_type(word, a, r->err) < 0))
 			return -1;
 		comma = take(r, ',');
@@ -160,7 +166,8 @@ static int dict(struct reader *r, struct array *a)
 	if (peek(r))
 		return bad(r, "nothing more");
 	if (!has_descr || !has_order || !has_shape)
-		return hs_fail(r->err, HS_BAD_DATA, "its header lacks '%s'", !has_descr ? "descr" : !has_order ? "fortran_order" : "shape");
+		return hs_fail(r->err, HS_BAD_DATA, "its header lacks '%s'",
+			!has_descr ? "descr" : !has_order ? "fortran_order" : "shape");
 	return 0;
 }
 
@@ -189,7 +196,8 @@ static int read_header(const struct hs_bytes *file, struct hs_scan *scan, struct
 		len = len << 8 | start[8 + i];
 	a->offset = 8 + size_bytes + len;
 	if (len > MAX_HEADER || a->offset > file->size)
-		return hs_fail(err, HS_BAD_DATA, "its header claims %zu bytes, the file has %llu", len, (unsigned long long)file->size);
+		return hs_fail(err, HS_BAD_DATA, "its header claims %zu bytes, the file has %llu", len,
+			(unsigned long long)file->size);
 	char *all = hs_alloc((size_t)a->offset + 1, 1, err);
 	if (!all)
 		return -1;
@@ -223,7 +231,8 @@ static int check_size(const struct hs_bytes *file, struct array *a, struct hs_er
 	return 0;
 }
 
-static int open_array(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)
+static int open_array(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan,
+	struct hs_err *err)
 {
 	struct array a = { 0 };
 	struct hs_axis axis[HS_MAX_RANK];

@@ -100,8 +100,8 @@ static int element_type(const struct hs_scan *scan, struct ripple *r, struct hs_
 	static const struct { const char *type; uint64_t bytes; enum hs_dtype dtype; } known[] = {
 		{ "unsigned", 1, HS_U8 }, { "unsigned", 2, HS_U16 }, { "unsigned", 4, HS_U32 }, { "unsigned", 8, HS_U64 },
 		{ "signed", 1, HS_I8 }, { "signed", 2, HS_I16 }, { "signed", 4, HS_I32 }, { "signed", 8, HS_I64 },
-		{ "float", 2, HS_F32 }, { "float", 4, HS_F32 }, { "float", 8, HS_F64 }, { "complex", 8, HS_C64 }, { "complex", 16, HS_C128 },
-		{ "bool", 1, HS_U8 },
+		{ "float", 2, HS_F32 }, { "float", 4, HS_F32 }, { "float", 8, HS_F64 }, { "complex", 8, HS_C64 },
+		{ "complex", 16, HS_C128 }, { "bool", 1, HS_U8 },
 	};
 	uint64_t bytes;
 	if (count(scan, "data-length", UINT64_MAX, &bytes, err) < 0)
@@ -142,11 +142,13 @@ static int layout(const struct hs_scan *scan, struct ripple *r, struct hs_err *e
 static int parse(const struct hs_scan *scan, struct ripple *r, uint64_t *bytes, struct hs_err *err)
 {
 	if (size(scan, "width", &r->width, err) < 0 || size(scan, "height", &r->height, err) < 0 ||
-	    size(scan, "depth", &r->depth, err) < 0 || element_type(scan, r, err) < 0 || count(scan, "offset", 0, &r->offset, err) < 0)
+	    size(scan, "depth", &r->depth, err) < 0 || element_type(scan, r, err) < 0 ||
+	    count(scan, "offset", 0, &r->offset, err) < 0)
 		return -1;
 	const size_t factor[] = { r->width, r->height, r->depth, r->item };
 	size_t product;
-	if (!hs_product(factor, HS_LEN(factor), &product) || __builtin_add_overflow(product, r->offset, bytes) || *bytes > INT64_MAX)
+	if (!hs_product(factor, HS_LEN(factor), &product) || __builtin_add_overflow(product, r->offset, bytes) ||
+	    *bytes > INT64_MAX)
 		return hs_fail(err, HS_BAD_DATA, "%zu x %zu x %zu values are beyond any file", r->height, r->width, r->depth);
 	return layout(scan, r, err);
 }
@@ -169,7 +171,8 @@ static double calibration(const struct hs_scan *scan, const char *dim, const cha
 static const char *depth_name(const char *units)
 {
 	static const struct { const char *unit, *name; } known[] = {
-		{ "eV", "energy" }, { "V", "bias" }, { "Hz", "frequency" }, { "1/cm", "wavenumber" }, { "cm-1", "wavenumber" }, { "s", "time" },
+		{ "eV", "energy" }, { "V", "bias" }, { "Hz", "frequency" }, { "1/cm", "wavenumber" },
+		{ "cm-1", "wavenumber" }, { "s", "time" },
 	};
 	const double metre = hs_unit_factor(units, "m");
 	for (size_t i = 0; i < HS_LEN(known); i++)
@@ -194,7 +197,8 @@ static struct hs_axis one_axis(const struct hs_scan *scan, const char *dim, size
 	key = hs_must_printf("%s-name", dim);
 	char *name = entry(scan, key);
 	/* HyperSpy numbers axes that have no name; a number says nothing */
-	const char *known = isalpha((unsigned char)*name) ? name : spectral ? depth_name(units) : !strcmp(dim, "width") ? "x" : "y";
+	const char *spatial = !strcmp(dim, "width") ? "x" : "y";
+	const char *known = isalpha((unsigned char)*name) ? name : spectral ? depth_name(units) : spatial;
 	enum hs_axis_kind kind = hs_axis_kind_guess(known, units);
 	if (spectral || kind == HS_AXIS_UNKNOWN || kind == HS_AXIS_SPECTRAL)
 		kind = spectral ? HS_AXIS_SPECTRAL : HS_AXIS_SPATIAL;
@@ -273,7 +277,8 @@ static int add_signal(struct hs_scan *scan, const struct hs_load_options *option
 	return hs_scan_add(scan, &signal, &values, err);
 }
 
-static int open_ripple(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)
+static int open_ripple(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan,
+	struct hs_err *err)
 {
 	static const char *const endings[] = { "raw", NULL };
 	if (file->size > MAX_HEADER)

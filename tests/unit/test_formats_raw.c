@@ -71,7 +71,9 @@ static struct opened *open_path(const char *path, const char *axes)
 	}
 	o->head = hs_must_alloc(65536, 1);
 	const ssize_t n = pread(o->fd, o->head, 65536, 0);
-	o->bytes = (struct hs_bytes){ .fd = o->fd, .size = (uint64_t)st.st_size, .name = path, .head = o->head, .n_head = (size_t)n };
+	o->bytes = (struct hs_bytes){
+		.fd = o->fd, .size = (uint64_t)st.st_size, .name = path, .head = o->head, .n_head = (size_t)n
+	};
 	warnings[0] = 0;
 	o->status = hs_scan_open(&o->scan, &o->bytes, NULL, &options, &o->err);
 	return o;
@@ -173,7 +175,8 @@ static bool cuts_are_bad(const char *name, const void *bytes, size_t n)
 		put(name, bytes, cut);
 		struct opened *o = open_file(name, NULL);
 		if (o->status == 0 || o->err.status != HS_BAD_DATA) {
-			printf("# %s: cut to %zu of %zu bytes gives status %d %s\n", name, cut, n, (int)o->err.status, o->err.text);
+			printf("# %s: cut to %zu of %zu bytes gives status %d %s\n", name, cut, n, (int)o->err.status,
+				o->err.text);
 			ok = false;
 		}
 		done(o);
@@ -190,9 +193,10 @@ static void test_axes(void)
 	size_t sig, order[8];
 	const size_t n[] = { 3, 4, 5, 6, 2, 2, 2, 2 };
 	tap_ok(hs_axes_from_text("y=1:0.5:nm,x=0:-2,energy=-1.2:0.01:eV", 3, n, a, &sig, &err) == 0 && sig == 1 &&
-	       a[0].value[2] == 2 && !strcmp(a[0].units, "nm") && a[0].kind == HS_AXIS_SPATIAL && a[1].value[1] == -2 && a[2].n == 5 &&
-	       a[2].kind == HS_AXIS_SPECTRAL && fabs(a[2].value[4] + 1.16) < 1e-12 && !hs_axes_put_last(3, a, sig, order),
-	       "axes: names with offset, step and unit");
+			a[0].value[2] == 2 && !strcmp(a[0].units, "nm") && a[0].kind == HS_AXIS_SPATIAL && a[1].value[1] == -2 &&
+			a[2].n == 5 && a[2].kind == HS_AXIS_SPECTRAL && fabs(a[2].value[4] + 1.16) < 1e-12 &&
+			!hs_axes_put_last(3, a, sig, order),
+		"axes: names with offset, step and unit");
 	for (size_t i = 0; i < 3; i++)
 		hs_axis_release(&a[i]);
 	tap_ok(hs_axes_from_text("energy,y,x", 3, n, a, &sig, &err) == 0 && sig == 1 && hs_axes_put_last(3, a, sig, order) &&
@@ -201,12 +205,14 @@ static void test_axes(void)
 	for (size_t i = 0; i < 3; i++)
 		hs_axis_release(&a[i]);
 	static const struct { size_t rank, sig; const char *last; } custom[] = {
-		{ 0, 0, NULL }, { 1, 1, "channel" }, { 2, 2, "x" }, { 3, 1, "channel" }, { 4, 2, "kx" }, { 5, 1, "dim_5" }, { 8, 1, "dim_8" },
+		{ 0, 0, NULL }, { 1, 1, "channel" }, { 2, 2, "x" }, { 3, 1, "channel" }, { 4, 2, "kx" }, { 5, 1, "dim_5" },
+		{ 8, 1, "dim_8" },
 	};
 	for (size_t k = 0; k < HS_LEN(custom); k++) {
 		const size_t r = custom[k].rank;
-		tap_ok(hs_axes_from_text(NULL, r, n, a, &sig, &err) == 0 && sig == custom[k].sig && (!r || !strcmp(a[r - 1].name, custom[k].last)),
-		       "axes: customary names for rank %zu", r);
+		tap_ok(hs_axes_from_text(NULL, r, n, a, &sig, &err) == 0 && sig == custom[k].sig &&
+				(!r || !strcmp(a[r - 1].name, custom[k].last)),
+			"axes: customary names for rank %zu", r);
 		for (size_t i = 0; i < r; i++)
 			hs_axis_release(&a[i]);
 	}
@@ -217,8 +223,9 @@ static void test_axes(void)
 	};
 	for (size_t k = 0; k < HS_LEN(wrong); k++) {
 		err = (struct hs_err){ 0 };
-		tap_ok(hs_axes_from_text(wrong[k].text, 3, n, a, &sig, &err) < 0 && err.status == HS_USAGE && strstr(err.text, wrong[k].sentence),
-		       "axes '%s': %s", wrong[k].text, err.text);
+		tap_ok(hs_axes_from_text(wrong[k].text, 3, n, a, &sig, &err) < 0 && err.status == HS_USAGE &&
+				strstr(err.text, wrong[k].sentence),
+			"axes '%s': %s", wrong[k].text, err.text);
 	}
 }
 
@@ -231,12 +238,14 @@ static void test_text(void)
 	};
 	for (size_t k = 0; k < HS_LEN(known); k++) {
 		char *iso = hs_text_date(known[k].date, known[k].time);
-		tap_ok(known[k].iso ? iso && !strcmp(iso, known[k].iso) : !iso, "date '%s': %s", known[k].date, iso ? iso : "none");
+		tap_ok(known[k].iso ? iso && !strcmp(iso, known[k].iso) : !iso, "date '%s': %s", known[k].date,
+			iso ? iso : "none");
 		free(iso);
 	}
 	char text[] = "one \r\n  two\n\rthree";
 	char *at = text, *a = hs_text_line(&at), *b = hs_text_line(&at), *c = hs_text_line(&at), *d = hs_text_line(&at);
-	tap_ok(!strcmp(a, "one") && !strcmp(b, "two") && !strcmp(c, "") && !strcmp(d, "three") && !hs_text_line(&at), "lines end in three ways");
+	tap_ok(!strcmp(a, "one") && !strcmp(b, "two") && !strcmp(c, "") && !strcmp(d, "three") && !hs_text_line(&at),
+		"lines end in three ways");
 }
 
 /* ----------------------------------------------------------------------------------------------------------- npy */
@@ -290,7 +299,8 @@ static void npy_type(const char *descr, enum hs_dtype dtype, size_t item, bool b
 		for (size_t b = 0; b < item; b++)
 			data[slot * item + b] = big ? cell.b[b / part * part + part - 1 - b % part] : cell.b[b];
 	}
-	char *dict = hs_must_printf("{'descr': '%s', 'fortran_order': %s, 'shape': (2, 3, 4), }   \n", descr, fortran ? "True" : "False");
+	char *dict = hs_must_printf(
+		"{'descr': '%s', 'fortran_order': %s, 'shape': (2, 3, 4), }   \n", descr, fortran ? "True" : "False");
 	put_npy(dict, data, 24 * item);
 	free(dict);
 	struct opened *o = open_file("a.npy", NULL);
@@ -328,9 +338,11 @@ static void test_npy(void)
 		for (int version = 1; version <= 3; version++) {
 			put("a.npy", bytes, make_npy(bytes, version, shapes[k].dict, data, shapes[k].n));
 			struct opened *o = open_file("a.npy", NULL);
-			tap_ok(o->status == 0 && o->scan.signal[0].rank == shapes[k].rank && o->scan.signal[0].sig_rank == shapes[k].sig &&
-			       hs_signal_count(&o->scan.signal[0]) == shapes[k].n && o->scan.n_header > 20 && o->scan.n_pairs,
-			       "npy version %d, header %zu: rank %zu %s", version, k + 1, shapes[k].rank, o->err.text);
+			tap_ok(o->status == 0 && o->scan.signal[0].rank == shapes[k].rank &&
+					o->scan.signal[0].sig_rank == shapes[k].sig &&
+					hs_signal_count(&o->scan.signal[0]) == shapes[k].n && o->scan.n_header > 20 &&
+					o->scan.n_pairs,
+				"npy version %d, header %zu: rank %zu %s", version, k + 1, shapes[k].rank, o->err.text);
 			done(o);
 			put("a.npy", bytes, make_npy(bytes, version, shapes[k].dict, data, shapes[k].n - 1));
 			tap_ok(is_bad("a.npy", NULL, HS_BAD_DATA, "file ends after"), "npy: one element short");
@@ -339,7 +351,8 @@ static void test_npy(void)
 	put_npy("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 2, 3)}", data, 24);
 	struct opened *o = open_file("a.npy", "energy=1:-0.5:eV,y,x");
 	const struct hs_axis *e = &o->scan.signal[0].axis[2];
-	bool ok = o->status == 0 && o->scan.values[0].sig_rank == 1 && !strcmp(e->name, "energy") && e->value[0] == -0.5 && e->value[3] == 1;
+	bool ok = o->status == 0 && o->scan.values[0].sig_rank == 1 && !strcmp(e->name, "energy") && e->value[0] == -0.5 &&
+		  e->value[3] == 1;
 	for (size_t i = 0; i < 24 && ok; i++)
 		ok = at3(&o->scan.values[0], i % 6 / 3, i % 3, 3 - i / 6) == (double)i;
 	tap_ok(ok, "npy --axes energy,y,x: moved to the end, a falling axis turned with its data");
@@ -374,7 +387,8 @@ static void test_npy(void)
 	};
 	for (size_t k = 0; k < HS_LEN(wrong); k++) {
 		put_npy(wrong[k].dict, data, 32);
-		tap_ok(is_bad("a.npy", NULL, HS_BAD_DATA, wrong[k].sentence), "npy refuses %s", *wrong[k].dict ? wrong[k].dict : "an empty header");
+		tap_ok(is_bad("a.npy", NULL, HS_BAD_DATA, wrong[k].sentence), "npy refuses %s",
+			*wrong[k].dict ? wrong[k].dict : "an empty header");
 	}
 	const char *good = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 4), }          \n";
 	size_t n = make_npy(bytes, 1, good, data, 64);
@@ -419,9 +433,12 @@ static void test_rpl(void)
 		raw[i] = (unsigned char)i;
 
 	/* 2 rows, 3 columns, 4 channels; 5 bytes in front; big-endian 16 bit */
-	struct opened *o = open_rpl("key\tvalue\r\nwidth\t3\r\nHEIGHT\t2\r\ndepth\t4\r\noffset\t5\r\ndata-Length \t2\r\ndata-type\tunsigned\r\n"
-		"byte-order\tbig-endian\r\nrecord-by\timage\r\nev-per-chan\t10\r\ndate\t2016-08-06\r\ntime\t10:55:00\r\ntitle\tan iron; cube\r\n"
-		"signal\tEDS_TEM\r\n", raw, 53, NULL);
+	struct opened *o = open_rpl(
+		"key\tvalue\r\nwidth\t3\r\nHEIGHT\t2\r\ndepth\t4\r\noffset\t5\r\ndata-Length \t2\r\ndata-type\tunsigned\r\n"
+		"byte-order\tbig-endian\r\nrecord-by\timage\r\nev-per-chan\t10\r\ndate\t2016-08-06\r\ntime\t10:55:"
+		"00\r\ntitle\tan iron; cube\r\n"
+		"signal\tEDS_TEM\r\n",
+		raw, 53, NULL);
 	bool ok = o->status == 0 && o->scan.signal[0].rank == 3 && o->scan.signal[0].sig_rank == 1;
 	for (size_t i = 0; i < 24 && ok; i++) {
 		const size_t y = i / 12, x = i / 4 % 3, e = i % 4, first = 5 + 2 * (e * 6 + y * 3 + x);
@@ -429,19 +446,24 @@ static void test_rpl(void)
 	}
 	tap_ok(ok, "rpl by image: 24 values as (y, x, energy) %s", o->err.text);
 	tap_ok(ok && o->scan.signal[0].axis[2].value[3] == 30 && !strcmp(o->scan.signal[0].axis[2].units, "eV") &&
-	       !strcmp(o->scan.signal[0].axis[2].name, "energy") && !strcmp(o->scan.title, "an iron; cube") &&
-	       !strcmp(o->scan.start_time, "2016-08-06T10:55:00+00:00") && !strcmp(o->scan.modality, "EDS_TEM") && o->scan.n_header,
-	       "rpl: ev-per-chan, title, date and signal");
+			!strcmp(o->scan.signal[0].axis[2].name, "energy") && !strcmp(o->scan.title, "an iron; cube") &&
+			!strcmp(o->scan.start_time, "2016-08-06T10:55:00+00:00") && !strcmp(o->scan.modality, "EDS_TEM") &&
+			o->scan.n_header,
+		"rpl: ev-per-chan, title, date and signal");
 	done(o);
 
-	o = open_rpl("; a remark\nkey value\nwidth 3 ; columns\nheight 2\ndepth 4\ndata-length 1\ndata-type signed\nbyte-order dont-care\n"
-		"record-by vector\ndepth-scale -0.5\ndepth-origin 2\ndepth-units V\nwidth-scale 2\nwidth-units nm\nwidth-name 2\n", raw, 40, NULL);
+	o = open_rpl("; a remark\nkey value\nwidth 3 ; columns\nheight 2\ndepth 4\ndata-length 1\ndata-type signed\nbyte-order "
+		     "dont-care\n"
+		     "record-by vector\ndepth-scale -0.5\ndepth-origin 2\ndepth-units V\nwidth-scale 2\nwidth-units "
+		     "nm\nwidth-name 2\n",
+		raw, 40, NULL);
 	ok = o->status == 0 && o->scan.values[0].dtype == HS_I8;
 	for (size_t i = 0; i < 24 && ok; i++)
 		ok = at3(&o->scan.values[0], i / 12, i / 4 % 3, 3 - i % 4) == (double)i;
 	tap_ok(ok && !strcmp(o->scan.signal[0].axis[2].name, "bias") && o->scan.signal[0].axis[2].value[0] == 0.5 &&
-	       o->scan.signal[0].axis[1].value[2] == 4 && !strcmp(o->scan.signal[0].axis[1].name, "x") && o->scan.signal[0].axis[0].value[1] == 1,
-	       "rpl by vector, blanks, remarks, a falling axis, a longer .raw %s", o->err.text);
+			o->scan.signal[0].axis[1].value[2] == 4 && !strcmp(o->scan.signal[0].axis[1].name, "x") &&
+			o->scan.signal[0].axis[0].value[1] == 1,
+		"rpl by vector, blanks, remarks, a falling axis, a longer .raw %s", o->err.text);
 	done(o);
 
 	static const struct { const char *sizes, *record; size_t rank, sig, n[3]; } shapes[] = {
@@ -451,7 +473,8 @@ static void test_rpl(void)
 		{ "width 1\nheight 1\ndepth 1", "vector", 1, 1, { 1 } },
 	};
 	for (size_t k = 0; k < HS_LEN(shapes); k++) {
-		char *header = hs_must_printf("key\tvalue\n%s\nrecord-by %s\ndata-length 1\ndata-type unsigned\n", shapes[k].sizes, shapes[k].record);
+		char *header = hs_must_printf(
+			"key\tvalue\n%s\nrecord-by %s\ndata-length 1\ndata-type unsigned\n", shapes[k].sizes, shapes[k].record);
 		o = open_rpl(header, raw, 6, NULL);
 		ok = o->status == 0 && o->scan.signal[0].rank == shapes[k].rank && o->scan.signal[0].sig_rank == shapes[k].sig;
 		size_t index[HS_MAX_RANK] = { 0 }, i = 0;
@@ -465,9 +488,12 @@ static void test_rpl(void)
 		free(header);
 		done(o);
 	}
-	o = open_rpl("key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 2\ndata-type float\nrecord-by vector\n", raw, 48, "y,x=0:2:nm,bias=-1:1:V");
-	tap_ok(o->status == 0 && o->scan.values[0].half && o->scan.values[0].dtype == HS_F32 && o->scan.values[0].stride[2] == 2 &&
-	       !strcmp(o->scan.signal[0].axis[2].name, "bias") && o->scan.signal[0].axis[1].value[2] == 4, "rpl: half floats, --axes");
+	o = open_rpl("key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 2\ndata-type float\nrecord-by vector\n", raw, 48,
+		"y,x=0:2:nm,bias=-1:1:V");
+	tap_ok(o->status == 0 && o->scan.values[0].half && o->scan.values[0].dtype == HS_F32 &&
+			o->scan.values[0].stride[2] == 2 && !strcmp(o->scan.signal[0].axis[2].name, "bias") &&
+			o->scan.signal[0].axis[1].value[2] == 4,
+		"rpl: half floats, --axes");
 	done(o);
 
 	const char *good = "key\tvalue\nwidth\t3\nheight\t2\ndepth\t4\ndata-length\t1\ndata-type\tunsigned\nrecord-by\tvector\n";
@@ -543,7 +569,8 @@ static void set_float(unsigned char *at, float x)
 }
 
 #define GRID_3X2 "Grid dim=\"3 x 2\"\r\nGrid settings=1E-8;-2E-8;3E-9;4E-9;0E+0\r\n"
-#define SWEEP "Sweep Signal=\"Bias (V)\"\r\nFixed parameters=\"Sweep Start;Sweep End\"\r\nExperiment parameters=\"X (m);Y (m)\"\r\n" \
+#define SWEEP                                                                                                                    \
+	"Sweep Signal=\"Bias (V)\"\r\nFixed parameters=\"Sweep Start;Sweep End\"\r\nExperiment parameters=\"X (m);Y (m)\"\r\n"   \
 	"# Parameters (4 byte)=4\r\n"
 #define REST "Experiment size (bytes)=40\r\nPoints=5\r\nChannels=\"Current (A);LI Demod 1 X [bwd] (A)\"\r\n"
 
@@ -566,28 +593,38 @@ static bool near_to(double a, double b, double tolerance)
 static void test_3ds_layout(void)
 {
 	static unsigned char bytes[1 << 16];
-	size_t n = make_3ds(bytes, GRID_3X2 "Filetype=Linear\r\n" SWEEP REST "Experiment=\"Grid Spectroscopy\"\r\nStart time=\"01.02.2024 03:04:05\"\r\n"
-		"Comment=a=b \xb5m\r\n", 6, 14, -1, 1);
+	size_t n = make_3ds(bytes,
+		GRID_3X2 "Filetype=Linear\r\n" SWEEP REST
+			 "Experiment=\"Grid Spectroscopy\"\r\nStart time=\"01.02.2024 03:04:05\"\r\n"
+			 "Comment=a=b \xb5m\r\n",
+		6, 14, -1, 1);
 	put("g.3ds", bytes, n);
 	struct opened *o = open_file("g.3ds", NULL);
 	const struct hs_values *v, *w, *q;
-	const struct hs_signal *c = named(o, "Current", &v), *b = named(o, "LI_Demod_1_X_bwd", &w), *p = named(o, "parameter_Y", &q);
-	bool ok = o->status == 0 && o->scan.n_signals == 6 && c->rank == 3 && c->sig_rank == 1 && p->rank == 2 && p->sig_rank == 2;
+	const struct hs_signal *c = named(o, "Current", &v), *b = named(o, "LI_Demod_1_X_bwd", &w),
+			       *p = named(o, "parameter_Y", &q);
+	bool ok =
+		o->status == 0 && o->scan.n_signals == 6 && c->rank == 3 && c->sig_rank == 1 && p->rank == 2 && p->sig_rank == 2;
 	for (size_t i = 0; i < 30 && ok; i++) {
 		const size_t pix = i / 5, k = i % 5;
-		ok = at3(v, pix / 3, pix % 3, k) == (double)(1000 * pix + 4 + k) && at3(w, pix / 3, pix % 3, k) == (double)(1000 * pix + 9 + k) &&
+		ok = at3(v, pix / 3, pix % 3, k) == (double)(1000 * pix + 4 + k) &&
+		     at3(w, pix / 3, pix % 3, k) == (double)(1000 * pix + 9 + k) &&
 		     value(q, (size_t[]){ pix / 3, pix % 3 }) == (double)(1000 * pix + 3);
 	}
 	tap_ok(ok, "3ds: two channels and a parameter, value by value %s", o->err.text);
-	tap_ok(!strcmp(c->units, "A") && !strcmp(c->quantity, "Current") && !strcmp(p->units, "m") && !strcmp(b->title, "LI Demod 1 X [bwd] (A)") &&
-	       o->scan.main == 0 && !warnings[0], "3ds: units, titles, main signal, nothing to warn of: '%s'", warnings);
+	tap_ok(!strcmp(c->units, "A") && !strcmp(c->quantity, "Current") && !strcmp(p->units, "m") &&
+			!strcmp(b->title, "LI Demod 1 X [bwd] (A)") && o->scan.main == 0 && !warnings[0],
+		"3ds: units, titles, main signal, nothing to warn of: '%s'", warnings);
 	tap_ok(near_to(c->axis[0].value[0], -2.1e-8, 1e-20) && near_to(c->axis[0].value[1], -1.9e-8, 1e-20) &&
-	       near_to(c->axis[1].value[0], 9e-9, 1e-20) && near_to(c->axis[1].value[2], 1.1e-8, 1e-20) && !strcmp(c->axis[1].units, "m") &&
-	       c->axis[2].value[0] == -1 && c->axis[2].value[1] == -0.5 && c->axis[2].value[4] == 1 && !strcmp(c->axis[2].name, "bias") &&
-	       !strcmp(c->axis[2].units, "V"), "3ds: pixel centres and sweep");
+			near_to(c->axis[1].value[0], 9e-9, 1e-20) && near_to(c->axis[1].value[2], 1.1e-8, 1e-20) &&
+			!strcmp(c->axis[1].units, "m") && c->axis[2].value[0] == -1 && c->axis[2].value[1] == -0.5 &&
+			c->axis[2].value[4] == 1 && !strcmp(c->axis[2].name, "bias") && !strcmp(c->axis[2].units, "V"),
+		"3ds: pixel centres and sweep");
 	tap_ok(!strcmp(o->scan.title, "Grid Spectroscopy") && !strcmp(o->scan.start_time, "2024-02-01T03:04:05+00:00") &&
-	       !strcmp(o->scan.modality, "STS") && o->scan.n_header + 6 * 14 * 4 == n && !memcmp(o->scan.header, bytes, o->scan.n_header) &&
-	       !strcmp(o->scan.pair[o->scan.n_pairs - 1].value, "a=b \xc2\xb5m"), "3ds: metadata, the header verbatim and as UTF-8 pairs");
+			!strcmp(o->scan.modality, "STS") && o->scan.n_header + 6 * 14 * 4 == n &&
+			!memcmp(o->scan.header, bytes, o->scan.n_header) &&
+			!strcmp(o->scan.pair[o->scan.n_pairs - 1].value, "a=b \xc2\xb5m"),
+		"3ds: metadata, the header verbatim and as UTF-8 pairs");
 	tap_ok(c->n_coords == 0, "3ds: no positions beside the axes of a straight grid");
 	done(o);
 
@@ -622,7 +659,8 @@ static void test_3ds_layout(void)
 				continue;
 			put("g.3ds", bytes, header + held * 56 + extra);
 			if (!held) {
-				tap_ok(is_bad("g.3ds", NULL, HS_BAD_DATA, "promises 6 points, file ends before the first"), "3ds: not one point");
+				tap_ok(is_bad("g.3ds", NULL, HS_BAD_DATA, "promises 6 points, file ends before the first"),
+					"3ds: not one point");
 				continue;
 			}
 			o = open_file("g.3ds", NULL);
@@ -631,8 +669,9 @@ static void test_3ds_layout(void)
 			for (size_t i = 0; i < 30; i++)
 				missing += isnan(at3(v, i / 15, i / 5 % 3, i % 5)) ? 1 : 0;
 			char *said = hs_must_printf("promises 6 points, file ends after %zu", held);
-			tap_ok(o->status == 0 && missing == 5 * (6 - held) && (held == 6 ? !warnings[0] : strstr(warnings, said) != NULL),
-			       "3ds: aborted after %zu points and %zu bytes: %zu NaN", held, extra, missing);
+			tap_ok(o->status == 0 && missing == 5 * (6 - held) &&
+					(held == 6 ? !warnings[0] : strstr(warnings, said) != NULL),
+				"3ds: aborted after %zu points and %zu bytes: %zu NaN", held, extra, missing);
 			free(said);
 			done(o);
 		}
@@ -647,19 +686,21 @@ static void test_3ds_sweeps(void)
 {
 	static unsigned char bytes[1 << 16];
 	const struct hs_values *v;
-	const char *head = GRID_3X2 "Filetype=MLS\r\n" SWEEP
-		"Segment Start (V), Segment End (V), Settling (s), Integration (s), Steps (xn)=300E-3,0E+0,1E-3,1E-3,4;0E+0,-500E-3,1E-3,1E-3,2\r\n"
-		"Points=\"5\"\r\nChannels=\"Current (A)\"\r\n";
+	const char *head = GRID_3X2 "Filetype=MLS\r\n" SWEEP "Segment Start (V), Segment End (V), Settling (s), Integration (s), "
+							     "Steps (xn)=300E-3,0E+0,1E-3,1E-3,4;0E+0,-500E-3,1E-3,1E-3,2\r\n"
+				    "Points=\"5\"\r\nChannels=\"Current (A)\"\r\n";
 	size_t n = make_3ds(bytes, head, 6, 9, 0.3f, -0.5f);
 	put("g.3ds", bytes, n);
 	struct opened *o = open_file("g.3ds", NULL);
 	const struct hs_axis *a = &named(o, "Current", &v)->axis[2];
-	tap_ok(o->status == 0 && near_to(a->value[0], 0.3, 1e-15) && near_to(a->value[1], 0.2, 1e-15) && near_to(a->value[3], 0, 1e-15) &&
-	       near_to(a->value[4], -0.5, 1e-15) && !v->flip[2] && !warnings[0], "3ds MLS: two segments share a point; such an axis may fall");
+	tap_ok(o->status == 0 && near_to(a->value[0], 0.3, 1e-15) && near_to(a->value[1], 0.2, 1e-15) &&
+			near_to(a->value[3], 0, 1e-15) && near_to(a->value[4], -0.5, 1e-15) && !v->flip[2] && !warnings[0],
+		"3ds MLS: two segments share a point; such an axis may fall");
 	done(o);
 
-	head = GRID_3X2 "Filetype=MLS\r\n" SWEEP "Bias Spectroscopy>MultiLine Settings : Segment Start (V), Segment End (V)=0,1,0,0,9\r\n"
-		"Points=5\r\nChannels=\"Bias (V);Current (A)\"\r\n";
+	head = GRID_3X2 "Filetype=MLS\r\n" SWEEP
+			"Bias Spectroscopy>MultiLine Settings : Segment Start (V), Segment End (V)=0,1,0,0,9\r\n"
+			"Points=5\r\nChannels=\"Bias (V);Current (A)\"\r\n";
 	n = make_3ds(bytes, head, 6, 14, 0, 1);
 	const size_t first = n - 6 * 56 + 16;
 	static const float swept[] = { 0, 1, 3, 3.5f, 7 };
@@ -687,7 +728,8 @@ static void test_3ds_sweeps(void)
 	put("g.3ds", bytes, n);
 	o = open_file("g.3ds", NULL);
 	a = &named(o, "Current", &v)->axis[2];
-	tap_ok(o->status == 0 && a->value[1] == 0.25 && a->value[4] == 1, "3ds: a record that agrees to float32 leaves the line as commanded");
+	tap_ok(o->status == 0 && a->value[1] == 0.25 && a->value[4] == 1,
+		"3ds: a record that agrees to float32 leaves the line as commanded");
 	done(o);
 
 	n = make_3ds(bytes, GRID_3X2 SWEEP REST, 6, 14, 0, 1);
@@ -701,7 +743,8 @@ static void test_3ds_sweeps(void)
 	put("g.3ds", bytes, n);
 	o = open_file("g.3ds", NULL);
 	a = &named(o, "Current", &v)->axis[2];
-	tap_ok(o->status == 0 && a->value[4] == 4 && strstr(warnings, "no usable axis"), "3ds: a sweep that stands still is counted");
+	tap_ok(o->status == 0 && a->value[4] == 4 && strstr(warnings, "no usable axis"),
+		"3ds: a sweep that stands still is counted");
 	done(o);
 
 	n = make_3ds(bytes, "Date=\"05.06.2016 07:08:09\"\nGrid dim=\"3 x 2\"\nExperiment parameters=\"X (m)\"\nPoints=5\n"
@@ -750,7 +793,8 @@ static void test_3ds_bad(void)
 	put("g.3ds", bytes, n);
 	tap_ok(is_bad("g.3ds", NULL, HS_BAD_DATA, "no end"), "3ds: no :HEADER_END:");
 
-	n = make_3ds(bytes, GRID_3X2 SWEEP "Experiment size (bytes)=999\r\nPoints=5\r\nChannels=\"I (A);dI [V] (A)\"\r\n", 6, 14, 0, 1);
+	n = make_3ds(bytes, GRID_3X2 SWEEP "Experiment size (bytes)=999\r\nPoints=5\r\nChannels=\"I (A);dI [V] (A)\"\r\n", 6, 14,
+		0, 1);
 	put("g.3ds", bytes, n);
 	o = open_file("g.3ds", NULL);
 	tap_ok(o->status == 0 && strstr(warnings, "gives a pixel '999' bytes"), "3ds: a record size that disagrees is announced");
@@ -758,7 +802,8 @@ static void test_3ds_bad(void)
 	n = make_3ds(bytes, GRID_3X2 SWEEP REST "Comment=:HEADER_END: is the end\r\n", 6, 14, 0, 1);
 	put("g.3ds", bytes, n);
 	o = open_file("g.3ds", NULL);
-	tap_ok(o->status == 0 && at3(&o->scan.values[0], 0, 0, 0) == 4 && !warnings[0], "3ds: the end mark inside a comment is no end");
+	tap_ok(o->status == 0 && at3(&o->scan.values[0], 0, 0, 0) == 4 && !warnings[0],
+		"3ds: the end mark inside a comment is no end");
 	done(o);
 
 	/* 100 MB that begin like a header: given up after 16 MiB */
@@ -893,8 +938,8 @@ static void check_real(const char *root, const char *name)
 	json_t *truth = json_load_file(truth_path, 0, &trouble), *sets = json_object_get(truth, "datasets"), *set;
 	if (truth) {
 		struct opened *o = open_path(path, NULL);
-		tap_ok(o->status == 0 && o->scan.n_signals >= json_array_size(sets) && !warnings[0], "%s: %zu signals, no warning %s%s", name,
-		       o->scan.n_signals, o->err.text, warnings);
+		tap_ok(o->status == 0 && o->scan.n_signals >= json_array_size(sets) && !warnings[0],
+			"%s: %zu signals, no warning %s%s", name, o->scan.n_signals, o->err.text, warnings);
 		size_t k;
 		json_array_foreach(sets, k, set) {
 			const char *wanted = json_string_value(json_object_get(set, "name"));
@@ -907,8 +952,12 @@ static void check_real(const char *root, const char *name)
 			double sum = NAN;
 			const bool ok = o->status == 0 && s < o->scan.n_signals && same_values(set, &o->scan.values[s], &sum);
 			const double expected = json_number_value(json_object_get(set, "sum"));
-			tap_ok(ok && near_to(sum, expected, 1e-9 * fabs(expected) + 1e-12 * fabs(json_number_value(json_object_get(set, "max")))) &&
-			       same_axes(set, &o->scan.signal[s], &o->scan.values[s]), "%s '%s': shape, every value, samples, axes; sum %.10g", name, wanted, sum);
+			tap_ok(ok &&
+					near_to(sum, expected,
+						1e-9 * fabs(expected) +
+							1e-12 * fabs(json_number_value(json_object_get(set, "max")))) &&
+					same_axes(set, &o->scan.signal[s], &o->scan.values[s]),
+				"%s '%s': shape, every value, samples, axes; sum %.10g", name, wanted, sum);
 		}
 		done(o);
 	} else {
