@@ -106,7 +106,7 @@ static uint8_t byte(double linear)
 	return (uint8_t)lround(255 * v);
 }
 
-/* Lightness, chroma and hue (degrees), with the chroma lowered as far as the sRGB gamut asks. */
+/* Lightness, chroma and hue (degrees). */
 struct lch {
 	double l, c, h;
 };
@@ -127,10 +127,9 @@ static double gamut_chroma(const double from_xyz[3][3], double l, double h)
 	return lo;
 }
 
-static struct hs_rgba lch_colour(const double from_xyz[3][3], struct lch p)
+static struct hs_rgba lch_colour(const double from_xyz[3][3], struct lch p, double top)
 {
-	/* A soft minimum: chroma bends before the gamut's edge instead of breaking on it. */
-	const double top = gamut_chroma(from_xyz, p.l, p.h);
+	/* A soft minimum: chroma bends before the edge instead of breaking on it. */
 	const double c = p.c > 0 && top > 0 ? pow(pow(p.c, -6) + pow(top, -6), -1.0 / 6) : 0;
 	const double lab[3] = { p.l, c * cos(p.h * M_PI / 180), c * sin(p.h * M_PI / 180) };
 	double rgb[3];
@@ -172,6 +171,7 @@ void hs_colormap_init(struct hs_colormap *map, enum hs_colormap_kind kind)
 	for (int i = 0; i < HS_COLORMAP_SIZE; i++) {
 		const double t = i / (HS_COLORMAP_SIZE - 1.0);
 		struct lch p;
+		double other_hue = NAN;           /* whose gamut counts too */
 		switch (kind) {
 		case HS_COLORMAP_EMBER:
 			p = ember(t);
@@ -179,12 +179,10 @@ void hs_colormap_init(struct hs_colormap *map, enum hs_colormap_kind kind)
 		case HS_COLORMAP_GREY:
 			p = (struct lch){ 100 * t, 0, 0 };
 			break;
-		case HS_COLORMAP_BALANCE: {
+		case HS_COLORMAP_BALANCE:
 			p = balance(t);
-			const double other = gamut_chroma(from_xyz, p.l, t < 0.5 ? 32 : 272), own = gamut_chroma(from_xyz, p.l, p.h);
-			p.c = fmin(p.c, 0.97 * fmin(other, own));
+			other_hue = t < 0.5 ? 32 : 272;
 			break;
-		}
 		case HS_COLORMAP_PHASE:
 			p = phase(t);
 			break;
@@ -192,7 +190,8 @@ void hs_colormap_init(struct hs_colormap *map, enum hs_colormap_kind kind)
 			p = dusk(t);
 			break;
 		}
-		map->entry[i] = lch_colour(from_xyz, p);
+		const double top = gamut_chroma(from_xyz, p.l, p.h);
+		map->entry[i] = lch_colour(from_xyz, p, isnan(other_hue) ? top : fmin(top, gamut_chroma(from_xyz, p.l, other_hue)));
 	}
 }
 
@@ -283,12 +282,12 @@ void hs_palette_init(struct hs_palette *palette)
 		for (int h = 0; h < N_HUE; h++)
 			for (int c = 0; c < N_CHROMA; c++) {
 				const double light = 28 + 8.5 * l, hue = 10.0 * h, top = gamut_chroma(from_xyz, light, hue);
-				all[n++] = candidate_of(lch_colour(from_xyz, (struct lch){ light, fmin(top, 90) * (1 - 0.3 * c), hue }));
+				all[n++] = candidate_of(lch_colour(from_xyz, (struct lch){ light, fmin(top, 90) * (1 - 0.3 * c), hue }, top));
 			}
 	/* The page and the grey of missing values count as taken; a clear blue begins. */
 	const struct candidate page = candidate_of((struct hs_rgba){ 255, 255, 255, 255 });
 	const struct candidate missing = candidate_of((struct hs_rgba){ 208, 208, 208, 255 });
-	struct candidate chosen = candidate_of(lch_colour(from_xyz, (struct lch){ 42, 52, 275 }));
+	struct candidate chosen = candidate_of(lch_colour(from_xyz, (struct lch){ 42, 52, 275 }, gamut_chroma(from_xyz, 42, 275)));
 	for (size_t i = 0; i < n; i++)
 		all[i].gap2 = fmin(worst_gap2(&all[i], &page), worst_gap2(&all[i], &missing));
 	for (size_t k = 0; k < HS_PALETTE_SIZE; k++) {

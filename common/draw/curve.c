@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 #define LEGEND_GAP 12.0
-#define LEGEND_SHARE 0.34         /* of the cell's width, at most */
+#define LEGEND_SHARE 0.45         /* of the cell's width, at most */
 #define FAR 4000.0                /* px outside the box where lines are cut: cairo's coordinates are limited */
 #define MARK_ROWS 4
 #define COLUMNS_PER_PX 2.0

@@ -56,11 +56,9 @@ static struct hs_rect box_at(const struct layout *l, const struct hs_canvas *c, 
 	const double aspect = l->need[p].aspect;
 	if (aspect > 0) {
 		const double w = fmin(r.w, r.h / aspect), h = w * aspect;
-		r = (struct hs_rect){ r.x + (r.w - w) / 2, r.y + (r.h - h) / 2, w, h };
+		r = (struct hs_rect){ r.x + (r.w - w) / 2, r.y, w, h };       /* titles of a row stand on one line */
 	}
-	/* inward, so that snapping never takes room from the margins */
-	struct hs_rect s = hs_canvas_snap(c, r);
-	return s;
+	return hs_canvas_snap(c, r);
 }
 
 /* Heights of the boxes of all rows, from the page or from what the panels like. */
@@ -104,6 +102,25 @@ static bool grow(double *margin, double need)
 	return true;
 }
 
+/* Maps of one kind look best when they are all of one size; other panels rather use the room. */
+static bool all_maps(const struct layout *l)
+{
+	const struct hs_figure *f = l->figure;
+	for (size_t p = 0; p < f->n_panels; p++)
+		if (f->panel[p].kind != f->panel[0].kind || !(l->need[p].aspect > 0))
+			return false;
+	return true;
+}
+
+static bool even_out(struct layout *l)
+{
+	bool changed = false;
+	for (size_t a = 0; a < l->n_cols; a++)
+		for (size_t b = 0; b < l->n_cols; b++)
+			changed |= grow(&l->left[a], l->left[b]) | grow(&l->right[a], l->right[b]);
+	return changed;
+}
+
 /* Margins grow until every panel has what it needs with the box it gets; they never shrink, so this ends. */
 static int settle(struct layout *l, struct hs_canvas *c, struct hs_err *err)
 {
@@ -128,6 +145,8 @@ static int settle(struct layout *l, struct hs_canvas *c, struct hs_err *err)
 			           grow(&l->bottom[row], ceil(n->bottom));
 			changed |= n->aspect > aspect || n->aspect < aspect || n->min_height > least || n->min_height < least;
 		}
+		if (all_maps(l))
+			changed |= even_out(l);
 		if (!changed)
 			return 0;
 	}

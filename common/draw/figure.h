@@ -7,7 +7,8 @@
  *	hs_panel_release(&panel[0]); ...
  *
  * Margins come from measured text: nothing overlaps and nothing is cut; text that is too long is broken or shortened with "…".
- * Boxes of one column share left and right edges of their room, those of one row top and bottom. */
+ * Boxes of one column share left and right edges of their room (of all columns, when all panels are maps), those of one
+ * row top and bottom. */
 #ifndef HS_DRAW_FIGURE_H
 #define HS_DRAW_FIGURE_H
 

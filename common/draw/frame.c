@@ -41,7 +41,13 @@ void hs_frame_ticks(struct hs_canvas *c, const struct hs_scale *s, double length
 {
 	const double apart = hs_font_px(c, HS_FONT_TICK) * (across ? 4.5 : 3.2);
 	const double room = floor(length / apart);
-	for (size_t wanted = (size_t)fmin(10, fmax(2, room)); wanted; wanted--) {
+	const size_t start = (size_t)fmin(10, fmax(2, room));
+	for (size_t wanted = start; wanted < start + 4 && start < 6; wanted++) {      /* steps are coarse: a little more may give three */
+		hs_scale_ticks(s, wanted, ticks);
+		if (ticks->n >= 3 && ticks->n <= 6 && ticks_fit(c, s, ticks, length, across))
+			return;
+	}
+	for (size_t wanted = start; wanted; wanted--) {
 		hs_scale_ticks(s, wanted, ticks);
 		if (ticks->n && ticks_fit(c, s, ticks, length, across))
 			return;
@@ -61,6 +67,20 @@ static size_t side_label(struct hs_canvas *c, const struct hs_side *side, double
 	return n;
 }
 
+/* How long the label of a vertical axis may be: on a thin box it stands out above and below. */
+static double side_length(struct hs_canvas *c, double height)
+{
+	return fmax(height, 6.5 * hs_font_px(c, HS_FONT_LABEL));
+}
+
+/* Room above the box that its axes take. */
+static double above_box(const struct hs_frame *f, struct hs_canvas *c, double height)
+{
+	const bool labels = f->y.scale || f->right.scale;
+	const bool numbers = (f->y.scale && !f->y.no_ticks) || (f->right.scale && !f->right.no_ticks);
+	return fmax(numbers ? hs_font_px(c, HS_FONT_TICK) / 2 : 0, labels ? (side_length(c, height) - height) / 2 : 0);
+}
+
 /* Room of a vertical axis beside the box. */
 static double side_width(struct hs_canvas *c, const struct hs_side *side, double height)
 {
@@ -73,7 +93,7 @@ static double side_width(struct hs_canvas *c, const struct hs_side *side, double
 		w = TICK + TICK_GAP + widest(c, &t);
 	}
 	char *lines;
-	const size_t n = side_label(c, side, height, &lines);
+	const size_t n = side_label(c, side, side_length(c, height), &lines);
 	free(lines);
 	return w + (n ? LABEL_GAP + (double)n * hs_line_px(c, HS_FONT_LABEL) : 0);
 }
@@ -89,8 +109,7 @@ void hs_frame_need(const struct hs_frame *f, struct hs_canvas *c, struct hs_rect
 	*need = (struct hs_need){ .min_height = 40 };
 	need->left = side_width(c, &f->y, frame.h);
 	need->right = side_width(c, &f->right, frame.h);
-	if ((f->y.scale && !f->y.no_ticks) || (f->right.scale && !f->right.no_ticks))
-		need->top = need->bottom = hs_font_px(c, HS_FONT_TICK) / 2;      /* half a number may stand out */
+	need->top = need->bottom = above_box(f, c, frame.h);
 	if (f->x.scale) {
 		double h = 0;
 		if (!f->x.no_ticks) {
@@ -113,7 +132,7 @@ void hs_frame_need(const struct hs_frame *f, struct hs_canvas *c, struct hs_rect
 		char *lines;
 		const size_t n = hs_canvas_wrap(c, HS_FONT_TITLE, f->title, title_width(cell, frame), TITLE_LINES, &lines);
 		free(lines);
-		need->top += (double)n * hs_line_px(c, HS_FONT_TITLE) + (need->top > 0 ? 1 : TITLE_GAP);
+		need->top = fmax(need->top + 1, TITLE_GAP) + (double)n * hs_line_px(c, HS_FONT_TITLE);
 	}
 }
 
@@ -141,7 +160,7 @@ static void draw_minor(const struct hs_scale *s, struct hs_canvas *c, double x, 
 {
 	if (!s->log || log10(s->hi) - log10(s->lo) > 7)
 		return;
-	for (double decade = pow(10, floor(log10(s->lo))); decade < s->hi; decade *= 10)
+	for (double decade = fmax(pow(10, floor(log10(s->lo))), 1e-323); decade < s->hi; decade *= 10)      /* never 0 */
 		for (int m = 2; m < 10; m++) {
 			const double at = hs_scale_at(s, m * decade);
 			if (at >= 0 && at <= 1)
@@ -166,7 +185,7 @@ static void draw_y(const struct hs_side *side, bool y_down, bool right, struct h
 		x += out * (TICK + TICK_GAP + widest(c, &t));
 	}
 	char *lines;
-	const size_t n = side_label(c, side, r.h, &lines);
+	const size_t n = side_label(c, side, side_length(c, r.h), &lines);
 	/* turned text reads upward: its first line is the leftmost */
 	x = right ? x + LABEL_GAP : x - LABEL_GAP - (double)n * hs_line_px(c, HS_FONT_LABEL);
 	for (char *p = lines, *next; *p; p = next, x += hs_line_px(c, HS_FONT_LABEL)) {
@@ -190,8 +209,7 @@ void hs_frame_draw(const struct hs_frame *f, struct hs_canvas *c, struct hs_rect
 	if (f->title && *f->title) {
 		char *lines;
 		const size_t n = hs_canvas_wrap(c, HS_FONT_TITLE, f->title, title_width(cell, r), TITLE_LINES, &lines);
-		const bool numbers = (f->y.scale && !f->y.no_ticks) || (f->right.scale && !f->right.no_ticks);
-		const double gap = numbers ? hs_font_px(c, HS_FONT_TICK) / 2 + 1 : TITLE_GAP;
+		const double gap = fmax(above_box(f, c, r.h) + 1, TITLE_GAP);
 		hs_canvas_lines(c, HS_FONT_TITLE, hs_black, r.x + r.w / 2, r.y - gap - (double)n * hs_line_px(c, HS_FONT_TITLE), 0.5, lines);
 		free(lines);
 	}
@@ -203,7 +221,8 @@ void hs_frame_draw(const struct hs_frame *f, struct hs_canvas *c, struct hs_rect
 #define KEY_GAP 6.0
 #define NOTE_GAP 10.0
 #define COLUMN_GAP 14.0
-#define LEAST_COLUMN 80.0
+#define LEAST_COLUMN 70.0
+#define ONE_COLUMN 0.75           /* of the width given, at most, for a single column */
 
 struct legend {
 	size_t rows, cols, shown;
@@ -229,7 +248,7 @@ static struct legend plan_legend(struct hs_canvas *c, size_t n, const struct hs_
 	if (l.shown < n)
 		snprintf(l.more, sizeof l.more, "… and %zu more", n - l.shown + 1);
 	name_w = fmax(name_w, l.shown < n ? hs_canvas_text_width(c, HS_FONT_TICK, l.more) : 0);
-	l.col_w = fmin(KEY_W + KEY_GAP + name_w + l.note_w + 1, (w - (cols - 1) * COLUMN_GAP) / cols);
+	l.col_w = fmin(KEY_W + KEY_GAP + name_w + l.note_w + 1, cols > 1 ? (w - (cols - 1) * COLUMN_GAP) / cols : ONE_COLUMN * w);
 	return l;
 }
 

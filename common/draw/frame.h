@@ -42,7 +42,8 @@ struct hs_entry {
 	enum hs_key key;
 };
 
-/* A legend fills columns downward within w x h px and says how many entries it had to leave out. Returns the size it takes. */
+/* A legend fills columns downward within w x h px and says how many entries it had to leave out. need takes
+ * the limits and gives the size; draw wants the same limits as the size of room. */
 void hs_legend_need(struct hs_canvas *c, size_t n, const struct hs_entry *entry, double w, double h, double *need_w, double *need_h);
 void hs_legend_draw(struct hs_canvas *c, size_t n, const struct hs_entry *entry, struct hs_rect room);
 

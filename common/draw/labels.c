@@ -9,7 +9,7 @@
 #include "draw/map.h"
 
 #define LEGEND_GAP 12.0
-#define LEGEND_SHARE 0.45         /* of the cell's width, at most */
+#define LEGEND_SHARE 0.55         /* of the cell's width, at most */
 #define MOST_LABELS 10000u        /* listed: beyond that a legend is of no use */
 
 struct state {
@@ -114,7 +114,8 @@ static void add_entry(struct state *s, const char *name, size_t count, size_t n_
 		snprintf(text[0], sizeof text[0], "%zu", s->n_entries + 1);
 		name = text[0];
 	}
-	snprintf(text[1], sizeof text[1], "%.1f %%", 100 * (double)count / (double)n_pix);
+	const double share = 100 * (double)count / (double)n_pix;
+	snprintf(text[1], sizeof text[1], count && share < 0.05 ? "<0.1 %%" : "%.1f %%", share);
 	s->entry[s->n_entries++] = (struct hs_entry){ .name = name, .note = text[1], .colour = colour, .key = key };
 }
 

@@ -198,8 +198,7 @@ static void map_need(const void *self, struct hs_canvas *c, struct hs_rect cell,
 		hs_frame_need(&bar, c, cell, bar_rect(s, c, frame), &side);
 		right = BAR_GAP + BAR_W + side.right;
 		need->bottom = fmax(need->bottom, side.bottom);
-		if (!f.title || !*f.title)
-			need->top = fmax(need->top, side.top);
+		need->top = fmax(need->top, side.top);
 	}
 	if (s->missing) {
 		double w, h;
@@ -312,7 +311,7 @@ static int map_draw(const void *self, struct hs_canvas *c, struct hs_rect cell, 
 	if (s->missing) {
 		double w, h;
 		hs_legend_need(c, 1, &no_value, cell.w, cell.h, &w, &h);
-		hs_legend_draw(c, 1, &no_value, (struct hs_rect){ frame.x + frame.w + BAR_GAP - 4, frame.y + frame.h - h, w, h });
+		hs_legend_draw(c, 1, &no_value, (struct hs_rect){ frame.x + frame.w + BAR_GAP - 4, frame.y + frame.h - h, cell.w, cell.h });
 	}
 	return 0;
 }

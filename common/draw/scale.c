@@ -96,6 +96,8 @@ done:
 	free(clean);
 }
 
+#define LEAST 4.9406564584124654e-324     /* the smallest double above 0 */
+
 /* ---- limits ---- */
 
 static double clamp_finite(double v)
@@ -107,7 +109,7 @@ void hs_scale_init(struct hs_scale *s, double lo, double hi, const char *unit, b
 {
 	*s = (struct hs_scale){ .log = log_scale, .factor = 1 };
 	if (isnan(lo) || isnan(hi) || (log_scale && !(lo > 0 && hi > 0))) {
-		lo = log_scale && hi > 0 ? hi / 10 : log_scale ? 0.1 : 0;
+		lo = log_scale && hi > 0 ? fmax(hi / 10, LEAST) : log_scale ? 0.1 : 0;
 		hi = log_scale && hi > 0 ? hi : 1;
 	}
 	lo = clamp_finite(lo);
@@ -120,7 +122,7 @@ void hs_scale_init(struct hs_scale *s, double lo, double hi, const char *unit, b
 	const double size = fmax(fabs(lo), fabs(hi));
 	if (log_scale) {
 		if (hi / lo < 1.0001) {
-			lo = fmax(lo / 2, DBL_MIN);
+			lo = fmax(lo / 2, LEAST);
 			hi = clamp_finite(hi * 2);
 		}
 	} else if (!(hi / 2 - lo / 2 > 2e-13 * size / 2)) {
@@ -257,10 +259,19 @@ char *hs_scale_show(double value, int digits, const char *unit)
 	struct hs_str s = { 0 };
 	const double u = value / factor;
 	char number[64];
-	snprintf(number, sizeof number, "%.*g", digits > 0 ? digits : 3, fabs(u) == 0 ? 0 : fabs(u));
+	digits = digits > 0 ? digits : 3;
+	const int whole = u < 0 || u > 0 ? (int)floor(log10(fabs(u)) + 1e-9) + 1 : 1;        /* digits before the point */
+	snprintf(number, sizeof number, "%.*f", digits > whole ? digits - whole : 0, fabs(u));
+	if (strchr(number, '.')) {                            /* 2.50 is 2.5 */
+		size_t n = strlen(number);
+		while (number[n - 1] == '0')
+			number[--n] = 0;
+		if (number[n - 1] == '.')
+			number[n - 1] = 0;
+	}
 	hs_str_addf(&s, "%s%s", u < 0 ? "−" : "", number);
 	if (*shown)
-		hs_str_addf(&s, "%s%s", hs_starts(shown, "×") || hs_starts(shown, "°") || hs_starts(shown, "%") ? "" : hs_starts(shown, "10") ? "·" : " ", shown);
+		hs_str_addf(&s, "%s%s", hs_starts(shown, "×") || hs_starts(shown, "°") ? "" : hs_starts(shown, "10") ? "·" : " ", shown);
 	return hs_str_take(&s);
 }
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 #define LEGEND_GAP 12.0
-#define LEGEND_SHARE 0.34
+#define LEGEND_SHARE 0.45
 
 static const struct hs_rgba ratio_colour = { 36, 92, 160, 255 }, sum_colour = { 196, 98, 16, 255 };
 
