@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 
-enum { TILE = 256, F32_ROWS = 512, LANES = 16, GRAM_TILE = 256 };
+enum { TILE = 256, F32_ROWS = 512, LANES = 16, GRAM_TILE = 64 };
 #define LANE_BYTES ((size_t)64 << 20)         /* all lanes together, while more than one */
 #define GRAM_BYTES ((size_t)512 << 20)        /* rows held at a time on the gram side */
 
@@ -624,7 +624,7 @@ static int gram_products(struct gram *g, struct hs_rowsource *rows, size_t n_blo
 	return 0;
 }
 
-static int row_side(struct hs_moments *m, struct hs_rowsource *rows, struct hs_err *err)
+static int row_side(struct hs_moments *m, struct hs_rowsource *rows, size_t hold_bytes, struct hs_err *err)
 {
 	const size_t p = rows->n_chan, n_blocks = (rows->n_rows + rows->block_rows - 1) / rows->block_rows,
 		     block_bytes = rows->block_rows * p * sizeof(double);
@@ -641,7 +641,7 @@ static int row_side(struct hs_moments *m, struct hs_rowsource *rows, struct hs_e
 		m->n_flat += !(m->frame.root_sum[j] > 0);
 	m->gram = true;
 	m->size = m->n_used;
-	const size_t fit = GRAM_BYTES / block_bytes, group = fit < 1 ? 1 : fit < n_blocks ? fit : n_blocks;
+	const size_t fit = (hold_bytes ? hold_bytes : GRAM_BYTES) / block_bytes, group = fit < 1 ? 1 : fit < n_blocks ? fit : n_blocks;
 	struct gram g = { .m = m, .n_wave = 4, .wave_rows = rows->block_rows };
 	g.first_used = hs_alloc(n_blocks + 1, sizeof(size_t), err);
 	m->matrix = g.first_used ? hs_alloc(m->size * m->size, sizeof(double), err) : NULL;
@@ -670,7 +670,7 @@ int hs_moments_init(struct hs_moments *m, struct hs_rowsource *rows, const struc
 			"bin or crop the channels", n, p, HS_MOMENTS_MAX);
 	if (!frame_init(&m->frame, p, options, err))
 		return -1;
-	return n < p ? row_side(m, rows, err) : channel_side(m, rows, err);
+	return n < p ? row_side(m, rows, options->hold_bytes, err) : channel_side(m, rows, err);
 }
 
 void hs_moments_release(struct hs_moments *m)

@@ -35,6 +35,7 @@ struct hs_moments_options {
 	enum hs_centre centre;
 	bool poisson;                 /* wants centre NONE */
 	bool exact;                   /* float64 throughout, also for float32 sources */
+	size_t hold_bytes;            /* fewer rows than channels: float64 rows held at a time, 0: 512 MiB; decides passes, not bits */
 };
 
 /* How x becomes y; all a second pass needs to know. Owns its arrays (n_chan each). */
@@ -60,7 +61,7 @@ struct hs_moments {
 	double noise;                 /* poisson: variance that counting noise gives an element of y: 1 / sum of all counts; else 0 */
 };
 
-/* Fills m in one pass (gram: one for means, then two for every 512 MiB of float64 rows). HS_BAD_DATA when no row is usable or
+/* Fills m in one pass (gram: one for means, then two for every hold_bytes of float64 rows). HS_BAD_DATA when no row is usable or
  * both the number of rows and of channels exceed HS_MOMENTS_MAX; HS_USAGE for poisson with centring. m is released by the
  * caller, also after failure. */
 #define HS_MOMENTS_MAX 16384
