@@ -144,7 +144,7 @@ static void formulas(void)
 
 	double eig[40], big[40];
 	for (size_t i = 0; i < 40; i++) {
-		eig[i] = i < 6 ? 30 / (double)(i + 1) : 1 - 0.004 * (double)i;
+		eig[i] = i < 6 ? 30 / (double)(i + 1) : 1.6 - 0.025 * (double)i;
 		big[i] = eig[i] * 1e-24;
 	}
 	const size_t spectra[] = { 45, 70, 150, 500 };
@@ -175,7 +175,7 @@ static void formulas(void)
 int main(int argc, char **argv)
 {
 	const int verbose = argc > 1 && !strcmp(argv[1], "-v");
-	const struct hs_moments_options kk = { HS_CENTRE_NONE, true, true }, centred = { HS_CENTRE_CHANNEL, false, true };
+	const struct hs_moments_options kk = { .poisson = true }, centred = { .centre = HS_CENTRE_CHANNEL };
 	struct tally t;
 	hs_par_set_threads(2);
 	formulas();
