@@ -536,6 +536,9 @@ static void test_rpl(void)
 		junk[i] = (unsigned char)(i * 37 % 256);
 	put("r.rpl", junk, sizeof junk);
 	tap_ok(is_bad("r.rpl", NULL, HS_BAD_DATA, "none of the known formats"), "binary bytes are no rpl");
+	static const char prose[] = "depth of field: 3\nwidth and height unknown\n";
+	put("r.rpl", prose, sizeof prose - 1);
+	tap_ok(is_bad("r.rpl", NULL, HS_BAD_DATA, "none of the known formats"), "prose is no rpl");
 	put("e.bin", "", 0);
 	tap_ok(is_bad("e.bin", NULL, HS_BAD_DATA, "empty"), "an empty file");
 	put("e.bin", "k", 1);
