@@ -37,6 +37,7 @@ int hs_fail_errno(struct hs_err *err, const char *fmt, ...)
 	va_end(ap);
 	const size_t used = strlen(err->text);
 	snprintf(err->text + used, sizeof err->text - used, ": %s", strerror(cause));
+	errno = cause;
 	return -1;
 }
 

@@ -31,7 +31,7 @@ struct hs_err {
 /* Record a failure; always returns -1, so that "return hs_fail(...)" reads well. */
 int hs_fail(struct hs_err *err, enum hs_status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same with status HS_SYSTEM and ": " + strerror(errno) at the end. */
+/* The same with status HS_SYSTEM and ": " + strerror(errno) at the end; errno is kept. */
 int hs_fail_errno(struct hs_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Put "context: " in front of a recorded sentence; returns -1. */

@@ -30,8 +30,8 @@ static int leading_number(const char *text, double *value, const char **end, str
 
 int hs_parse_real(const char *text, double *value, struct hs_err *err)
 {
-	const char *end;
-	double v;
+	const char *end = text;
+	double v = 0;
 	if (leading_number(text, &v, &end, err) < 0)
 		return -1;
 	if (*end)
@@ -58,8 +58,8 @@ int hs_parse_count(const char *text, uint64_t *value, struct hs_err *err)
 int hs_parse_bytes(const char *text, uint64_t *bytes, struct hs_err *err)
 {
 	static const char prefix[] = "KMGTP";
-	const char *end;
-	double v;
+	const char *end = text;
+	double v = 0;
 	if (leading_number(text, &v, &end, err) < 0)
 		return -1;
 	if (*end && strcmp(end, "B")) {
@@ -79,8 +79,8 @@ int hs_parse_seconds(const char *text, double *seconds, struct hs_err *err)
 	static const struct { const char *unit; double s; } known[] = {
 		{ "", 1 }, { "s", 1 }, { "ms", 1e-3 }, { "min", 60 }, { "h", 3600 }, { "d", 86400 },
 	};
-	const char *end;
-	double v;
+	const char *end = text;
+	double v = 0;
 	if (leading_number(text, &v, &end, err) < 0)
 		return -1;
 	for (size_t i = 0; i < HS_LEN(known); i++)
@@ -167,8 +167,8 @@ double hs_unit_factor(const char *from, const char *to)
 
 int hs_parse_quantity(const char *text, const char *unit, double *value, struct hs_err *err)
 {
-	const char *end;
-	double v, factor = 1;
+	const char *end = text;
+	double v = 0, factor = 1;
 	if (leading_number(text, &v, &end, err) < 0)
 		return -1;
 	if (*end && (factor = hs_unit_factor(end, unit)) == 0)

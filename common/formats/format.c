@@ -86,7 +86,11 @@ static void put_axis_in_order(struct hs_signal *signal, struct hs_values *values
 {
 	struct hs_axis *a = &signal->axis[i];
 	if (!hs_axis_is_monotonic(a)) {
-		hs_warn("%s: axis '%s' is not monotonic: its index is used instead", signal->title, a->name);
+		/* a bias that goes up and down again: the values stay, as a coordinate along the same dimension */
+		char *name = hs_must_printf("%s_values", a->name);
+		hs_warn("%s: axis '%s' is not monotonic: its index is used, the values are kept as '%s'", signal->title, a->name, name);
+		hs_signal_add_coord(signal, name, a->units, a->n, a->value)->dim[0] = i;
+		free(name);
 		struct hs_axis index = hs_axis_uniform(a->name, "1", a->quantity, a->kind, a->n, 0, 1);
 		hs_axis_release(a);
 		*a = index;

@@ -251,7 +251,7 @@ static void read_history(struct hs_in *in)
 		in->step = hs_must_resize(in->step, in->n_steps + 1, sizeof *in->step);
 		struct hs_step *s = &in->step[in->n_steps++];
 		char *group = hs_h5_join("/entry", child[i]), *note = hs_h5_join(group, "configuration");
-		char *unknown = "unknown";
+		static const char unknown[] = "unknown";
 		*s = (struct hs_step){ .sequence = atoi(child[i] + strlen("process_")), .program = text_at(in->h5, group, "program"),
 			.version = text_at(in->h5, group, "version"), .date = text_at(in->h5, group, "date"),
 			.command = text_at(in->h5, note, "description"), .configuration = text_at(in->h5, note, "data") };

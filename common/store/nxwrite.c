@@ -335,8 +335,10 @@ int hs_out_put(struct hs_sink *sink, const void *rows, size_t n_rows, struct hs_
 int hs_out_end_stream(struct hs_out *out, struct hs_sink *sink, struct hs_err *err)
 {
 	char sha[65];
-	int verdict = hs_sink_close(sink, sha, err);
-	if (verdict == 0)
+	int verdict = -1;
+	if (hs_failed(err))
+		hs_sink_abandon(sink);
+	else if ((verdict = hs_sink_close(sink, sha, err)) == 0)
 		verdict = h5(err, hs_h5_put_text(out->stream_dataset, "sha256", sha));
 	H5Dclose(out->stream_dataset);
 	out->stream_dataset = -1;

@@ -61,6 +61,8 @@ int hs_out_signal(struct hs_out *out, enum hs_out_place place, const struct hs_s
 int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_signal *signal, bool components_first,
 	struct hs_sink **sink, struct hs_err *err);
 int hs_out_put(struct hs_sink *sink, const void *rows, size_t n_rows, struct hs_err *err);
+
+/* Frees the sink in any case; with err already filled it only cleans up. */
 int hs_out_end_stream(struct hs_out *out, struct hs_sink *sink, struct hs_err *err);
 
 /* Scattered points as a picture: /entry/NAME with @axes [x, y] and no scales, as viewers want it (hsdata(5)). */
