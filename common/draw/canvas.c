@@ -304,14 +304,15 @@ double hs_canvas_text_width(struct hs_canvas *c, enum hs_font font, const char *
 	return w;
 }
 
-void hs_canvas_text(struct hs_canvas *c, enum hs_font font, enum hs_turn turn, struct hs_rgba colour, double x, double y, double along,
-	double across, const char *text)
+void hs_canvas_text(struct hs_canvas *c, enum hs_font font, enum hs_turn turn, struct hs_rgba colour, double x,
+	double y, double along, double across, const char *text)
 {
 	char *clean = showable(text);
 	set_font(c, font);
 	const double px = hs_font_px(c, font);
 	/* from the given point down to the baseline: ascent at the top, half a capital in the middle, -descent at the bottom */
-	const double down = px * (across <= 0.5 ? ascent + (capital / 2 - ascent) * across * 2 : capital / 2 + (-descent - capital / 2) * (across - 0.5) * 2);
+	const double low = 2 * across - 1;        /* below the middle: 0..1 */
+	const double down = px * (low <= 0 ? ascent + (capital / 2 - ascent) * (low + 1) : capital / 2 - (descent + capital / 2) * low);
 	cairo_save(c->cr);
 	cairo_translate(c->cr, x, y);
 	if (turn == HS_TURNED)
@@ -423,7 +424,8 @@ size_t hs_canvas_wrap(struct hs_canvas *c, enum hs_font font, const char *text, 
 	return n_lines;
 }
 
-void hs_canvas_lines(struct hs_canvas *c, enum hs_font font, struct hs_rgba colour, double x, double y, double along, const char *lines)
+void hs_canvas_lines(struct hs_canvas *c, enum hs_font font, struct hs_rgba colour, double x, double y, double along,
+	const char *lines)
 {
 	for (const char *p = lines; *p; y += hs_line_px(c, font)) {
 		const size_t n = strcspn(p, "\n");

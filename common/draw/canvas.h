@@ -68,8 +68,8 @@ enum hs_turn { HS_UPRIGHT, HS_TURNED };   /* TURNED: reads upward */
 
 /* One line. (x, y) is the point of the text's box at fraction along (0 its start, 1 its end) and across (0 its top, 0.5 the
  * middle of capitals, 1 its bottom), before turning. */
-void hs_canvas_text(struct hs_canvas *c, enum hs_font font, enum hs_turn turn, struct hs_rgba colour, double x, double y, double along,
-	double across, const char *text);
+void hs_canvas_text(struct hs_canvas *c, enum hs_font font, enum hs_turn turn, struct hs_rgba colour, double x,
+	double y, double along, double across, const char *text);
 double hs_canvas_text_width(struct hs_canvas *c, enum hs_font font, const char *text);
 
 /* text, shortened with "…" until it is at most width wide; caller frees. */
@@ -80,6 +80,7 @@ char *hs_canvas_fit(struct hs_canvas *c, enum hs_font font, const char *text, do
 size_t hs_canvas_wrap(struct hs_canvas *c, enum hs_font font, const char *text, double width, size_t max_lines, char **out);
 
 /* Such lines, the block's top at y, each placed by along. */
-void hs_canvas_lines(struct hs_canvas *c, enum hs_font font, struct hs_rgba colour, double x, double y, double along, const char *lines);
+void hs_canvas_lines(struct hs_canvas *c, enum hs_font font, struct hs_rgba colour, double x, double y, double along,
+	const char *lines);
 
 #endif

@@ -87,7 +87,8 @@ static int set_heights(struct layout *l, struct hs_err *err)
 	}
 	if (!(least_w >= LEAST_BOX && least_h >= LEAST_BOX))
 		return hs_fail(err, HS_USAGE, "a page of %g x %g px is too small for %zu x %zu panels: %s would help", l->page_w,
-			f->height > 0 ? f->height : l->page_h, l->n_cols, l->n_rows, least_w < LEAST_BOX ? "more width or fewer columns" : "more height");
+			f->height > 0 ? f->height : l->page_h, l->n_cols, l->n_rows,
+			least_w < LEAST_BOX ? "more width or fewer columns" : "more height");
 	l->page_h = around;
 	for (size_t r = 0; r < l->n_rows; r++)
 		l->page_h += l->box_h[r];
@@ -126,7 +127,8 @@ static int settle(struct layout *l, struct hs_canvas *c, struct hs_err *err)
 {
 	const struct hs_figure *f = l->figure;
 	char *head = NULL;
-	const size_t n_lines = f->title && *f->title ? hs_canvas_wrap(c, HS_FONT_HEAD, f->title, l->page_w - 2 * OUTER, HEAD_LINES, &head) : 0;
+	const char *title = f->title ? f->title : "";
+	const size_t n_lines = hs_canvas_wrap(c, HS_FONT_HEAD, title, l->page_w - 2 * OUTER, HEAD_LINES, &head);
 	l->head = head;
 	l->head_h = n_lines ? (double)n_lines * hs_line_px(c, HS_FONT_HEAD) + 8 : 0;
 	for (int round = 0; round < 24; round++) {

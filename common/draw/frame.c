@@ -42,7 +42,8 @@ void hs_frame_ticks(struct hs_canvas *c, const struct hs_scale *s, double length
 	const double apart = hs_font_px(c, HS_FONT_TICK) * (across ? 4.5 : 3.2);
 	const double room = floor(length / apart);
 	const size_t start = (size_t)fmin(10, fmax(2, room));
-	for (size_t wanted = start; wanted < start + 4 && start < 6; wanted++) {      /* steps are coarse: a little more may give three */
+	/* steps are coarse: a little more may give three */
+	for (size_t wanted = start; wanted < start + 4 && start < 6; wanted++) {
 		hs_scale_ticks(s, wanted, ticks);
 		if (ticks->n >= 3 && ticks->n <= 6 && ticks_fit(c, s, ticks, length, across))
 			return;
@@ -252,7 +253,8 @@ static struct legend plan_legend(struct hs_canvas *c, size_t n, const struct hs_
 	return l;
 }
 
-void hs_legend_need(struct hs_canvas *c, size_t n, const struct hs_entry *entry, double w, double h, double *need_w, double *need_h)
+void hs_legend_need(struct hs_canvas *c, size_t n, const struct hs_entry *entry, double w, double h, double *need_w,
+	double *need_h)
 {
 	*need_w = *need_h = 0;
 	if (!n)

@@ -27,7 +27,8 @@ struct hs_frame {
 	bool y_down;                  /* y grows downward */
 };
 
-void hs_frame_need(const struct hs_frame *f, struct hs_canvas *c, struct hs_rect cell, struct hs_rect frame, struct hs_need *need);
+void hs_frame_need(const struct hs_frame *f, struct hs_canvas *c, struct hs_rect cell, struct hs_rect frame,
+	struct hs_need *need);
 void hs_frame_draw(const struct hs_frame *f, struct hs_canvas *c, struct hs_rect cell, struct hs_rect frame);
 
 /* Ticks that fit along length px (across: labels stand side by side; otherwise one above the other). */
@@ -44,7 +45,8 @@ struct hs_entry {
 
 /* A legend fills columns downward within w x h px and says how many entries it had to leave out. need takes
  * the limits and gives the size; draw wants the same limits as the size of room. */
-void hs_legend_need(struct hs_canvas *c, size_t n, const struct hs_entry *entry, double w, double h, double *need_w, double *need_h);
+void hs_legend_need(struct hs_canvas *c, size_t n, const struct hs_entry *entry, double w, double h, double *need_w,
+	double *need_h);
 void hs_legend_draw(struct hs_canvas *c, size_t n, const struct hs_entry *entry, struct hs_rect room);
 
 #endif

@@ -91,7 +91,8 @@ static int labels_draw(const void *self, struct hs_canvas *c, struct hs_rect cel
 	const struct hs_frame f = box_frame(s);
 	hs_frame_draw(&f, c, cell, frame);
 	if (!s->l.no_legend)
-		hs_legend_draw(c, s->n_entries, s->entry, (struct hs_rect){ frame.x + frame.w + LEGEND_GAP, frame.y, LEGEND_SHARE * cell.w, frame.h });
+		hs_legend_draw(c, s->n_entries, s->entry, (struct hs_rect){ frame.x + frame.w + LEGEND_GAP, frame.y,
+			LEGEND_SHARE * cell.w, frame.h });
 	return 0;
 }
 

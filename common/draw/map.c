@@ -83,7 +83,9 @@ static int span(const struct hs_axis *a, double single_step, double out[2], stru
 /* Width of the only cell of a: that of the other axis where both measure the same thing. */
 static double lone_step(const struct hs_axis *a, const struct hs_axis *other)
 {
-	return a->n == 1 && other->n > 1 && same_measure(a, other) ? fabs(hs_axis_step(other)) * hs_unit_factor(other->units, a->units) : 1;
+	if (a->n > 1 || other->n == 1 || !same_measure(a, other))
+		return 1;
+	return fabs(hs_axis_step(other)) * hs_unit_factor(other->units, a->units);
 }
 
 int hs_map_scales(const struct hs_axis *x, const struct hs_axis *y, struct hs_scale *sx, struct hs_scale *sy, struct hs_err *err)
@@ -116,7 +118,8 @@ uint32_t hs_hatch_pixel(size_t i, size_t j, double per_px)
 	return (i + j) % period < width ? 0xff8c8c8cu : 0xffd9d9d9u;
 }
 
-void hs_outline_draw(uint32_t *pixel, size_t nx, size_t ny, const size_t *ix, const size_t *iy, const int32_t *label, size_t label_nx)
+void hs_outline_draw(uint32_t *pixel, size_t nx, size_t ny, const size_t *ix, const size_t *iy, const int32_t *label,
+	size_t label_nx)
 {
 	for (size_t i = 0; i < ny; i++)
 		for (size_t j = 0; j < nx; j++) {
@@ -150,7 +153,8 @@ void hs_scale_bar(struct hs_canvas *c, const struct hs_axis *x, struct hs_rect f
 	if (!(whole > 0) || !isfinite(whole) || !(length > 0))
 		return;
 	char *text = hs_scale_show(length, 1, x->units);
-	const double bar = length / whole * frame.w, text_w = hs_canvas_text_width(c, HS_FONT_TICK, text), line = hs_line_px(c, HS_FONT_TICK);
+	const double bar = length / whole * frame.w, text_w = hs_canvas_text_width(c, HS_FONT_TICK, text);
+	const double line = hs_line_px(c, HS_FONT_TICK);
 	const double w = fmax(bar, text_w) + 12, h = line + 10;
 	if (w + 12 <= 0.8 * frame.w && h + 12 <= 0.6 * frame.h) {
 		const struct hs_rect r = hs_canvas_snap(c, plate(c, frame.x + 6, frame.y + frame.h - 6 - h, w, h));

@@ -56,8 +56,9 @@ uint32_t hs_hatch_pixel(size_t i, size_t j, double per_px);
 /* The least and greatest edge of the two axes as scales; a lone value takes its width from the other axis. */
 int hs_map_scales(const struct hs_axis *x, const struct hs_axis *y, struct hs_scale *sx, struct hs_scale *sy, struct hs_err *err);
 
-/* White and black lines where neighbouring cells differ in label, on a device image of nx x ny pixels that shows cell ix[j] of row
- * iy[i] of a map label_nx wide at place (j, i). */
-void hs_outline_draw(uint32_t *pixel, size_t nx, size_t ny, const size_t *ix, const size_t *iy, const int32_t *label, size_t label_nx);
+/* White and black lines where neighbouring cells differ in label, on a device image of nx x ny pixels that shows, at column j
+ * of row i, the cell ix[j] of row iy[i] of a map label_nx wide. */
+void hs_outline_draw(uint32_t *pixel, size_t nx, size_t ny, const size_t *ix, const size_t *iy, const int32_t *label,
+	size_t label_nx);
 
 #endif

@@ -51,7 +51,8 @@ static void on_flush(png_structp png)
 /* Fills one row of finished bytes; row 0 is the top one. */
 typedef void (*row_fn)(const void *source, size_t row, uint8_t *out);
 
-static int write_rows(struct job *job, size_t ny, size_t nx, int depth, int colour_type, row_fn fill, const void *source, uint8_t *row)
+static int write_rows(struct job *job, size_t ny, size_t nx, int depth, int colour_type, row_fn fill,
+	const void *source, uint8_t *row)
 {
 	job->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, job, on_error, on_warning);
 	job->info = job->png ? png_create_info_struct(job->png) : NULL;
@@ -76,8 +77,8 @@ static int write_rows(struct job *job, size_t ny, size_t nx, int depth, int colo
 	return 0;
 }
 
-static int write_png(size_t ny, size_t nx, int depth, int colour_type, row_fn fill, const void *source, const struct hs_png_text *text,
-	size_t n_text, hs_bytes_fn write, void *ctx, struct hs_err *err)
+static int write_png(size_t ny, size_t nx, int depth, int colour_type, row_fn fill, const void *source,
+	const struct hs_png_text *text, size_t n_text, hs_bytes_fn write, void *ctx, struct hs_err *err)
 {
 	if (!nx || !ny || nx > MAX_SIDE || ny > MAX_SIDE)
 		return hs_fail(err, HS_USAGE, "a PNG of %zu x %zu px cannot be made: a side has 1 to %u px", nx, ny, MAX_SIDE);
@@ -161,7 +162,8 @@ static int write_map(const struct hs_png_map *map, size_t ny, size_t nx, hs_byte
 		text[own + i] = map->text[i];
 	const struct map_source source = { map, ny, nx };
 	const int rc = map->map ? write_png(ny, nx, 8, PNG_COLOR_TYPE_RGB, colour_row, &source, text, own + map->n_text, write, ctx, err)
-	                        : write_png(ny, nx, 16, PNG_COLOR_TYPE_GRAY, grey_row, &source, text, own + map->n_text, write, ctx, err);
+	                        : write_png(ny, nx, 16, PNG_COLOR_TYPE_GRAY, grey_row, &source, text, own + map->n_text,
+	                                    write, ctx, err);
 	hs_str_release(&limits);
 	hs_str_release(&law);
 	free(text);

@@ -120,9 +120,10 @@ static int scree_draw(const void *self, struct hs_canvas *c, struct hs_rect cell
 		hs_canvas_text(c, HS_FONT_LABEL, HS_UPRIGHT, hs_mid_grey, frame.x + frame.w / 2, frame.y + frame.h / 2, 0.5, 0.5, "no values");
 	const struct hs_frame f = box_frame(s);
 	hs_frame_draw(&f, c, cell, frame);
-	if (s->n_entries)
-		hs_legend_draw(c, s->n_entries, s->entry, (struct hs_rect){ frame.x + frame.w + right_axis(s, c, cell, frame) + LEGEND_GAP, frame.y,
-			LEGEND_SHARE * cell.w, frame.h });
+	if (s->n_entries) {
+		const double x = frame.x + frame.w + right_axis(s, c, cell, frame) + LEGEND_GAP;
+		hs_legend_draw(c, s->n_entries, s->entry, (struct hs_rect){ x, frame.y, LEGEND_SHARE * cell.w, frame.h });
+	}
 	return 0;
 }
 

@@ -333,8 +333,8 @@ static void draw_dots(struct dots *d, const struct hs_curve *u, int i, const str
 	}
 }
 
-static void add_dots(struct hs_str *out, const struct dots *d, size_t line, const struct hs_curves *c, const struct hs_palette *palette,
-	bool colour)
+static void add_dots(struct hs_str *out, const struct dots *d, size_t line, const struct hs_curves *c,
+	const struct hs_palette *palette, bool colour)
 {
 	int last = -1;
 	for (size_t j = 0; j < d->w; j++) {
@@ -351,7 +351,8 @@ static void add_dots(struct hs_str *out, const struct dots *d, size_t line, cons
 	hs_str_add(out, colour ? "\033[0m\n" : "\n");
 }
 
-int hs_terminal_curves(const struct hs_curves *c, size_t columns, size_t lines, bool colour, struct hs_str *out, struct hs_err *err)
+int hs_terminal_curves(const struct hs_curves *c, size_t columns, size_t lines, bool colour, struct hs_str *out,
+	struct hs_err *err)
 {
 	if ((c->has_x_limits && !(c->x_lo < c->x_hi)) || (c->has_y_limits && !(c->y_lo < c->y_hi && (!c->log_y || c->y_lo > 0))))
 		return hs_fail(err, HS_USAGE, "the limits of a curve plot are not in ascending order%s", c->log_y ? " and above zero" : "");
