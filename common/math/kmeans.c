@@ -50,6 +50,7 @@ struct space {
 	bool narrow;                  /* float32 rows that can be shifted and scaled in float32, in one rounding */
 	double *shift, scale;
 	float *shift32;
+	double nothing;               /* squared distance that rounding alone can make: such rows are the same */
 };
 
 /* Rows to work on: the whole source, or a sample in memory. */
@@ -614,7 +615,7 @@ static bool fill_empty(const struct space *s, struct run *run, size_t row, const
 	const size_t from = (size_t)run->label[row];
 	while (run->count[c])
 		c++;
-	run->hopeless = distance2(z, run->centre + from * s->p, s->p) == 0;
+	run->hopeless = distance2(z, run->centre + from * s->p, s->p) <= s->nothing;
 	if (run->hopeless || run->count[from] == 1)
 		return false;
 	subtract(run->sum + from * s->p, z, s->p);
@@ -793,6 +794,8 @@ static int seeding_block(void *ctx, int thread, const struct hs_block *block, st
 				if (d < 1e-3 * size) {   /* cancelled: a row that equals the candidate must come out as exactly 0 */
 					get_z(g->view, block, s->index[i], s->z);
 					d = distance2(s->z, g->centre + c * p, p);
+					if (d <= g->view->space->nothing)
+						d = 0;
 				}
 				const double known = g->old[g->owner[c] * g->n + row];
 				sum += g->fresh[c * g->n + row] = d < known ? d : known;
@@ -1098,6 +1101,8 @@ static int scale_space(struct view *full, struct space *space, double scatter, s
 		return hs_fail(err, HS_BAD_DATA, "values are too large: their squares overflow");
 	const double rms = sqrt(scatter / ((double)full->n_used * (double)space->p));
 	space->scale = rms > 0 ? ldexp(1, -ilogb(rms)) : 1;
+	/* Dividing by the norm leaves proportional spectra different in the last places; float64 data are taken at their word. */
+	space->nothing = space->unit ? 0x1p-98 * space->scale * space->scale : 0;
 	space->narrow = full->rows->type == HS_ROW_F32 && !space->unit && space->scale > 0x1p-90 && space->scale < 0x1p90;
 	full->scatter = scatter * space->scale * space->scale;
 	return 0;

@@ -306,6 +306,13 @@ static void test_edges(void)
 	hs_kmeans_release(&r);
 
 	for (size_t i = 0; i < 90; i++)
+		same[i] = (0.1 + (double)(i % 3)) * (1 + 0.37 * (double)(i / 3));
+	opt.spherical = true;
+	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 1 && r.inertia < 1e-25, "proportional rows are one spherical cluster");
+	hs_kmeans_release(&r);
+	opt.spherical = false;
+
+	for (size_t i = 0; i < 90; i++)
 		same[i] = NAN;
 	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 0 && r.n_used == 0 && r.label[7] == -1, "no usable row: no cluster");
 	hs_kmeans_release(&r);
