@@ -217,9 +217,12 @@ static void test_axes(void)
 			hs_axis_release(&a[i]);
 	}
 	static const struct { const char *text, *sentence; } wrong[] = {
-		{ "y,x", "names 2 axes" }, { "y,x,energy,t", "names 4 axes" }, { "y,,energy", "not a name" }, { "y,y,energy", "two axes" },
+		{ "y,x", "names 2 axes" }, { "y,x,energy,t", "names 4 axes" }, { "y,,energy", "not a name" },
+		{ "y,y,energy", "two axes" },
 		{ "y,x,2energy", "not a name" }, { "y,x,energy=1", "name=offset:step" }, { "y,x,energy=1:", "not a number" },
-		{ "y,x,energy=1:0", "step is 0" }, { "y,x,energy=nan:1", "not a number" }, { "y,x,energy=1:2x:eV", "not a number" }, { "", "names 1" },
+		{ "y,x,energy=1:0", "step is 0" }, { "y,x,energy=nan:1", "not a number" },
+		{ "y,x,energy=1:2x:eV", "not a number" },
+		{ "", "names 1" },
 	};
 	for (size_t k = 0; k < HS_LEN(wrong); k++) {
 		err = (struct hs_err){ 0 };
@@ -232,9 +235,11 @@ static void test_axes(void)
 static void test_text(void)
 {
 	static const struct { const char *date, *time, *iso; } known[] = {
-		{ "09.03.2017 21:19:38", NULL, "2017-03-09T21:19:38+00:00" }, { "2016-08-06", "10:55:00", "2016-08-06T10:55:00+00:00" },
+		{ "09.03.2017 21:19:38", NULL, "2017-03-09T21:19:38+00:00" }, { "2016-08-06", "10:55:00",
+			"2016-08-06T10:55:00+00:00" },
 		{ "2016-08-06T01:02", NULL, "2016-08-06T01:02:00+00:00" }, { "1.2.2024", "", "2024-02-01T00:00:00+00:00" },
-		{ "3/9/2017 9:19 PM", NULL, NULL }, { "", NULL, NULL }, { "2017-13-01", NULL, NULL }, { "01.01.2020 25:00:00", NULL, NULL },
+		{ "3/9/2017 9:19 PM", NULL, NULL }, { "", NULL, NULL }, { "2017-13-01", NULL, NULL },
+		{ "01.01.2020 25:00:00", NULL, NULL },
 	};
 	for (size_t k = 0; k < HS_LEN(known); k++) {
 		char *iso = hs_text_date(known[k].date, known[k].time);
@@ -318,7 +323,8 @@ static void test_npy(void)
 		{ ">u2", HS_U16, 2, true }, { "<i2", HS_I16, 2, false }, { "<u4", HS_U32, 4, false }, { ">i4", HS_I32, 4, true },
 		{ "<u8", HS_U64, 8, false }, { ">i8", HS_I64, 8, true }, { "<f2", HS_F32, 2, false }, { ">f2", HS_F32, 2, true },
 		{ "<f4", HS_F32, 4, false }, { ">f4", HS_F32, 4, true }, { "=f8", HS_F64, 8, false }, { ">f8", HS_F64, 8, true },
-		{ "<c8", HS_C64, 8, false }, { ">c8", HS_C64, 8, true }, { "<c16", HS_C128, 16, false }, { ">c16", HS_C128, 16, true },
+		{ "<c8", HS_C64, 8, false }, { ">c8", HS_C64, 8, true }, { "<c16", HS_C128, 16, false },
+		{ ">c16", HS_C128, 16, true },
 	};
 	for (size_t k = 0; k < HS_LEN(types); k++)
 		for (int fortran = 0; fortran < 2; fortran++)
@@ -382,7 +388,9 @@ static void test_npy(void)
 		{ "{'descr': '|u1', 'magic': 1, 'fortran_order': False, 'shape': (4,)}", "no known meaning" },
 		{ "{'descr': '|u1', 'fortran_order': False, 'shape': (4,)} + x", "nothing more" },
 		{ "{'descr': '|u1' 'fortran_order': False, 'shape': (4,)}", "a comma" }, { "{'descr' '|u1'}", "a colon" },
-		{ "{'descr': '|u1", "a short string" }, { "{'descr': ", "a string" }, { "{", "a string" }, { "import os", "a dict" }, { "", "a dict" },
+		{ "{'descr': '|u1", "a short string" }, { "{'descr': ", "a string" }, { "{", "a string" },
+		{ "import os", "a dict" },
+		{ "", "a dict" },
 		{ "__import__('os').system('true')", "a dict" },
 	};
 	for (size_t k = 0; k < HS_LEN(wrong); k++) {
@@ -467,9 +475,12 @@ static void test_rpl(void)
 	done(o);
 
 	static const struct { const char *sizes, *record; size_t rank, sig, n[3]; } shapes[] = {
-		{ "width 1\nheight 1\ndepth 6", "vector", 1, 1, { 6 } }, { "width 3\nheight 1\ndepth 2", "vector", 2, 1, { 3, 2 } },
-		{ "width 1\nheight 3\ndepth 2", "image", 2, 1, { 3, 2 } }, { "width 3\nheight 2\ndepth 1", "dont-care", 2, 2, { 2, 3 } },
-		{ "width 6\nheight 1\ndepth 1", "dont-care", 2, 2, { 1, 6 } }, { "width 1\nheight 1\ndepth 6", "dont-care", 1, 1, { 6 } },
+		{ "width 1\nheight 1\ndepth 6", "vector", 1, 1, { 6 } }, { "width 3\nheight 1\ndepth 2",
+			"vector", 2, 1, { 3, 2 } },
+		{ "width 1\nheight 3\ndepth 2", "image", 2, 1, { 3, 2 } }, { "width 3\nheight 2\ndepth 1",
+			"dont-care", 2, 2, { 2, 3 } },
+		{ "width 6\nheight 1\ndepth 1", "dont-care", 2, 2, { 1, 6 } },
+		{ "width 1\nheight 1\ndepth 6", "dont-care", 1, 1, { 6 } },
 		{ "width 1\nheight 1\ndepth 1", "vector", 1, 1, { 1 } },
 	};
 	for (size_t k = 0; k < HS_LEN(shapes); k++) {
@@ -496,6 +507,20 @@ static void test_rpl(void)
 		"rpl: half floats, --axes");
 	done(o);
 
+	o = open_rpl("key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by vector\n", raw, 24,
+		"energy,y,x");
+	ok = o->status == 0;
+	for (size_t i = 0; i < 24 && ok; i++)
+		ok = at3(&o->scan.values[0], i / 4 % 3, i % 4, i / 12) == (double)i;
+	tap_ok(ok && !strcmp(o->scan.signal[0].axis[2].name, "energy"), "rpl: --axes that put the spectral axis first");
+	done(o);
+	o = open_rpl("key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by vector\n"
+		"depth-scale wide\n",
+		raw, 24, NULL);
+	tap_ok(o->status == 0 && o->scan.signal[0].axis[2].value[3] == 3 && strstr(warnings, "depth-scale"),
+		"rpl: a scale that is no number is announced");
+	done(o);
+
 	const char *good = "key\tvalue\nwidth\t3\nheight\t2\ndepth\t4\ndata-length\t1\ndata-type\tunsigned\nrecord-by\tvector\n";
 	tap_ok(rpl_is_bad(good, 23, "promises 24 bytes"), "rpl: .raw one byte short");
 	static const struct { const char *header, *sentence; } wrong[] = {
@@ -503,14 +528,20 @@ static void test_rpl(void)
 		{ "key\tvalue\nwidth 0\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\n", "'width' is 0" },
 		{ "key\tvalue\nwidth -3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\n", "not a whole number" },
 		{ "key\tvalue\nwidth 3x\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\n", "not a whole number" },
-		{ "key\tvalue\nwidth 1152921504606846976\nheight 2\ndepth 4\ndata-length 8\ndata-type float\nrecord-by image\n", "beyond any file" },
-		{ "key\tvalue\nwidth 1152921504606846976\nheight 1\ndepth 1\ndata-length 1\ndata-type unsigned\n", "promises 11529" },
-		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\noffset 18446744073709551615\n", "beyond any file" },
+		{ "key\tvalue\nwidth 1152921504606846976\nheight 2\ndepth 4\ndata-length 8\ndata-type float\nrecord-by image\n",
+			"beyond any file" },
+		{ "key\tvalue\nwidth 1152921504606846976\nheight 1\ndepth 1\ndata-length 1\ndata-type unsigned\n",
+			"promises 11529" },
+		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\noffset 18446744073709551615\n",
+			"beyond any file" },
 		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 3\ndata-type unsigned\n", "data-type 'unsigned' of 3" },
 		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type float\n", "data-type 'float' of 1" },
-		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by chance\n", "record-by 'chance'" },
-		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by dont-care\n", "by vector or by image" },
-		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by image\nbyte-order odd\n", "byte-order 'odd'" },
+		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by chance\n",
+			"record-by 'chance'" },
+		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by dont-care\n",
+			"by vector or by image" },
+		{ "key\tvalue\nwidth 3\nheight 2\ndepth 4\ndata-length 1\ndata-type unsigned\nrecord-by image\nbyte-order odd\n",
+			"byte-order 'odd'" },
 	};
 	for (size_t k = 0; k < HS_LEN(wrong); k++)
 		tap_ok(rpl_is_bad(wrong[k].header, 256, wrong[k].sentence), "rpl: %s", wrong[k].sentence);
@@ -724,6 +755,19 @@ static void test_3ds_sweeps(void)
 	       "3ds MLS: a record that differs between pixels is no axis");
 	done(o);
 
+	static const char *const hopeless[] = { "", "Segment Start (V)=one,two,three\r\n", "Segment Start (V)=0,1,0,0,3;1,2\r\n",
+		"Segment Start (V)=0,1,0,0,0\r\n", "Segment Start (V)=0,1,0,0,1e300\r\n", "Segment Start (V)=\r\n" };
+	for (size_t k = 0; k < HS_LEN(hopeless); k++) {
+		char *text = hs_must_printf(GRID_3X2 "Filetype=MLS\r\n" SWEEP "%sPoints=5\r\nChannels=\"Current (A)\"\r\n",
+			hopeless[k]);
+		put("g.3ds", bytes, make_3ds(bytes, text, 6, 9, 0, 1));
+		free(text);
+		o = open_file("g.3ds", NULL);
+		tap_ok(o->status == 0 && named(o, "Current", &v)->axis[2].value[4] == 4 && strstr(warnings, "no usable axis"),
+			"3ds MLS: segments that say nothing (%zu)", k + 1);
+		done(o);
+	}
+
 	n = make_3ds(bytes, GRID_3X2 SWEEP "Points=5\r\nChannels=\"Current (A);Bias (V)\"\r\n", 6, 14, 0, 1);
 	for (size_t p = 0; p < 6; p++)
 		for (size_t k = 0; k < 5; k++)
@@ -768,7 +812,8 @@ static void test_3ds_bad(void)
 		{ "Grid dim=\"2147483647 x 2147483647\"\r\n" SWEEP REST, "2147483647 x 2147483647 points" },
 		{ "Grid dim=\"40000 x 40000\"\r\n" SWEEP REST, "promises 1600000000 points, file ends after 6" },
 		{ "Grid dim=\"99999999999999999999 x 1\"\r\n" SWEEP REST, "too large" },
-		{ "Grid dim=\"0 x 2\"\r\n" SWEEP REST, "not the size" }, { "Grid dim=\"-3 x 2\"\r\n" SWEEP REST, "not a whole number" },
+		{ "Grid dim=\"0 x 2\"\r\n" SWEEP REST, "not the size" }, { "Grid dim=\"-3 x 2\"\r\n" SWEEP REST,
+			"not a whole number" },
 		{ "Grid dim=\"3\"\r\n" SWEEP REST, "not like" }, { "Grid dim=\r\n" SWEEP REST, "not like" },
 		{ GRID_3X2 SWEEP "Points=0\r\nChannels=\"I (A)\"\r\n", "at least one" },
 		{ GRID_3X2 SWEEP "Points=-5\r\nChannels=\"I (A)\"\r\n", "not a whole number" },
@@ -782,6 +827,8 @@ static void test_3ds_bad(void)
 		put("g.3ds", bytes, make_3ds(bytes, wrong[k].header, 6, 14, 0, 1));
 		tap_ok(is_bad("g.3ds", NULL, HS_BAD_DATA, wrong[k].sentence), "3ds: %s", wrong[k].sentence);
 	}
+	put("g.3ds", bytes, make_3ds(bytes, "Grid dim=\"4000000 x 1\"\r\n# Parameters (4 byte)=8000\r\n" REST, 1, 8010, 0, 1));
+	tap_ok(is_bad("g.3ds", NULL, HS_BAD_DATA, "8002 signals"), "3ds: thousands of axes of millions");
 	size_t n = make_3ds(bytes, GRID_3X2 SWEEP REST, 6, 14, 0, 1);
 	const size_t header = n - 6 * 56;
 	bool ok = true;
@@ -975,7 +1022,8 @@ static void check_real(const char *root, const char *name)
 static void test_collection(void)
 {
 	static const struct { const char *folder, *ending; } where[] = {
-		{ "npy", ".npy" }, { "rpl", ".rpl" }, { "3ds", ".3ds" }, { "variants", ".npy" }, { "variants", ".rpl" }, { "variants", ".3ds" },
+		{ "npy", ".npy" }, { "rpl", ".rpl" }, { "3ds", ".3ds" }, { "variants", ".npy" }, { "variants", ".rpl" },
+		{ "variants", ".3ds" },
 	};
 	const char *root = collection();
 	if (!root) {
