@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "draw/png.h"
+#include "draw/scale.h"
 #include "store/rows.h"
 
 struct looks {
@@ -68,8 +69,17 @@ static int write_thumbnail(struct hs_out *out, const float *values, size_t ny, s
 		return -1;
 	for (size_t i = 0; i < ny * nx; i++)
 		v[i] = (double)values[i];
-	const struct hs_png_map map = { .ny = ny, .nx = nx, .value = v };
-	int verdict = hs_png_thumbnail(&map, &png, &n, err);
+	struct hs_colormap colors;
+	struct hs_png_map map = { .ny = ny, .nx = nx, .value = v, .map = &colors };
+	hs_colormap_init(&colors, HS_COLORMAP_DUSK);
+	int verdict = hs_limits_find(v, NULL, ny * nx, HS_LIMITS_ROBUST, false, &map.lo, &map.hi, err);
+	if (verdict == 0) {
+		if (!(map.lo < map.hi)) {     /* a constant map, or none at all */
+			map.lo = isfinite(map.lo) ? map.lo - 0.5 - fabs(map.lo) : 0;
+			map.hi = isfinite(map.hi) ? map.hi + 0.5 + fabs(map.hi) : 1;
+		}
+		verdict = hs_png_thumbnail(&map, &png, &n, err);
+	}
 	if (verdict == 0)
 		verdict = hs_out_thumbnail(out, png, n, "sum over the spectrum", err);
 	free(png);
