@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,8 +89,13 @@ static void put_axis_in_order(struct hs_signal *signal, struct hs_values *values
 	if (!hs_axis_is_monotonic(a)) {
 		/* a bias that goes up and down again: the values stay, as a coordinate along the same dimension */
 		char *name = hs_must_printf("%s_values", a->name);
-		hs_warn("%s: axis '%s' is not monotonic: its index is used, the values are kept as '%s'", signal->title, a->name, name);
-		hs_signal_add_coord(signal, name, a->units, a->n, a->value)->dim[0] = i;
+		bool finite = true;
+		for (size_t k = 0; k < a->n; k++)
+			finite &= isfinite(a->value[k]) != 0;
+		hs_warn("%s: axis '%s' is not monotonic: its index is used%s%s", signal->title, a->name, finite ? ", the values are kept as " : "",
+			finite ? name : "");
+		if (finite)
+			hs_signal_add_coord(signal, name, a->units, a->n, a->value)->dim[0] = i;
 		free(name);
 		struct hs_axis index = hs_axis_uniform(a->name, "1", a->quantity, a->kind, a->n, 0, 1);
 		hs_axis_release(a);

@@ -288,21 +288,6 @@ void hs_h5set_order(const struct hs_axis *axis, size_t rank, int *sig_rank, bool
 	}
 }
 
-void hs_h5set_keep_loops(struct hs_signal *signal)
-{
-	for (size_t i = 0; i < signal->rank; i++) {
-		const struct hs_axis *a = &signal->axis[i];
-		bool finite = true;
-		for (size_t k = 0; k < a->n; k++)
-			finite &= a->value[k] - a->value[k] == 0;
-		if (!finite || hs_axis_is_monotonic(a))
-			continue;
-		char *name = hs_must_printf("%s_values", a->name);
-		hs_signal_add_coord(signal, name, a->units, a->n, a->value)->dim[0] = i;
-		free(name);
-	}
-}
-
 int hs_h5set_add(struct hs_scan *scan, struct hs_h5 *file, const char *path, const char *field, const struct hs_h5_shape *shape,
 	struct hs_signal *signal, struct hs_axis *axis, int sig_rank, bool keep_xy, struct hs_err *err)
 {
@@ -317,7 +302,6 @@ int hs_h5set_add(struct hs_scan *scan, struct hs_h5 *file, const char *path, con
 		axis[order[i]] = (struct hs_axis){ 0 };
 	}
 	hs_signal_shape_up(signal, (size_t)sig_rank);
-	hs_h5set_keep_loops(signal);
 	return hs_scan_add(scan, signal, &values, err);
 }
 

@@ -53,10 +53,6 @@ int hs_h5set_add(struct hs_scan *scan, struct hs_h5 *file, const char *path, con
 /* Puts letter 'y' ('k' ignored: ky is y) in front of 'x' in a list of dimensions. */
 void hs_h5set_y_first(const struct hs_axis *axis, size_t *order, size_t n);
 
-/* A voltage that goes up and down is no axis (its index becomes one), but its values must not be lost: they become the
- * further coordinate NAME_values of that dimension. To be called when the axes are there. */
-void hs_h5set_keep_loops(struct hs_signal *signal);
-
 /* Fails when no signal was added, for the reason given (taken). Otherwise main is the largest spectral signal, or the
  * largest of all. */
 int hs_h5set_end(struct hs_scan *scan, char *why, struct hs_err *err);

@@ -192,7 +192,6 @@ static int add_experiment(struct hs_scan *scan, struct hs_h5 *file, const char *
 	for (size_t i = 0; i < shape.rank; i++)
 		hs_signal_add_axis(&signal, axis[order[i]]);
 	hs_signal_shape_up(&signal, shape.rank - nav);
-	hs_h5set_keep_loops(&signal);
 	verdict = hs_scan_add(scan, &signal, &values, err);
 out:
 	free(title);

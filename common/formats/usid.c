@@ -347,7 +347,6 @@ static int add_main(struct hs_scan *scan, struct hs_h5 *file, const struct main_
 		free(column);
 	}
 	hs_signal_shape_up(&signal, sig_rank);
-	hs_h5set_keep_loops(&signal);
 	return hs_scan_add(scan, &signal, &values, err);
 }
 
