@@ -20,7 +20,8 @@ static const size_t sample_bytes = 32u << 20, chunk_bytes = 512u << 10, centre_b
 
 /* Element-wise loops get a second copy for CPUs with AVX2, chosen at load time; both give the same bits, as no sum changes
  * its order and products are never fused. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                         \
+	!defined(__SANITIZE_THREAD__)
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE
@@ -156,7 +157,8 @@ WIDE static float length(const float *y, size_t n)
 }
 
 /* Usable rows from .. from+n-1 of a block as float32 working coordinates, their lengths and their places in the block. */
-static size_t pack(const struct view *view, const struct hs_block *block, size_t from, size_t n, float *y, float *len, size_t *index)
+static size_t pack(
+	const struct view *view, const struct hs_block *block, size_t from, size_t n, float *y, float *len, size_t *index)
 {
 	const struct space *s = view->space;
 	const size_t p = s->p;
@@ -444,8 +446,8 @@ static void merge_change(void *left, const void *right, const void *ctx)
 
 /* For n rows and the k centres of one run: the least upper bound of |z - c|^2 - |z|^2, whose it is, and how many centres
  * cannot be told from it. */
-WIDE static void scan(const struct pass *p, size_t first, const float *dot, const float *len, size_t n, float *bound, int32_t *nearest,
-	int32_t *rivals)
+WIDE static void scan(const struct pass *p, size_t first, const float *dot, const float *len, size_t n, float *bound,
+	int32_t *nearest, int32_t *rivals)
 {
 	for (size_t i = 0; i < n; i++) {
 		bound[i] = INFINITY;
@@ -469,7 +471,8 @@ WIDE static void scan(const struct pass *p, size_t first, const float *dot, cons
 }
 
 /* Row i of the chunk is too close to call: measure all rivals in float64. */
-static int32_t decide(const struct pass *p, size_t run, const float *dot, size_t n, size_t i, float len, float bound, const double *z)
+static int32_t decide(
+	const struct pass *p, size_t run, const float *dot, size_t n, size_t i, float len, float bound, const double *z)
 {
 	double best = INFINITY;
 	int32_t nearest = 0;
@@ -486,8 +489,8 @@ static int32_t decide(const struct pass *p, size_t run, const float *dot, size_t
 	return nearest;
 }
 
-static void assign_chunk(const struct pass *p, struct scratch *s, const struct hs_block *block, size_t n, const struct change *change,
-	size_t run)
+static void assign_chunk(
+	const struct pass *p, struct scratch *s, const struct hs_block *block, size_t n, const struct change *change, size_t run)
 {
 	int32_t *label = p->run[run]->label + block->first_row;
 	scan(p, run * p->k, s->dot, s->len, n, s->bound, s->nearest, s->rivals);
@@ -535,7 +538,8 @@ static int assign_block(void *ctx, int thread, const struct hs_block *block, str
 	const struct change change = change_at(p, memory);
 	const size_t step = chunk_rows(p->p);
 	for (size_t from = 0; from < block->n_rows; from += step) {
-		const size_t left = block->n_rows - from, n = pack(p->view, block, from, left < step ? left : step, s->y, s->len, s->index);
+		const size_t left = block->n_rows - from,
+			     n = pack(p->view, block, from, left < step ? left : step, s->y, s->len, s->index);
 		if (!n)
 			continue;
 		products(p->centre, p->n_centres, s->y, n, p->p, s->dot);
@@ -650,8 +654,8 @@ static int update(struct pass *p, const struct change *change, size_t max_iter, 
 			const size_t row = change->far_row[r];
 			const uint8_t no_skip = 0;
 			verdict = gather(p->view, &row, 1, x, NULL, err);
-			const struct hs_block block = { .first_row = row, .n_rows = 1, .n_chan = s->p, .type = p->view->rows->type, .x = x,
-				.skip = &no_skip };
+			const struct hs_block block = { .first_row = row, .n_rows = 1, .n_chan = s->p,
+				.type = p->view->rows->type, .x = x, .skip = &no_skip };
 			get_z(p->view, &block, 0, z);
 			if (verdict == 0 && fill_empty(s, run, row, z))
 				settled = false;
@@ -688,8 +692,8 @@ static int one_pass(struct pass *p, const char *task, size_t max_iter, double to
 }
 
 /* Runs a group of restarts to their ends. */
-static int lloyd_group(const struct view *view, struct run *runs, size_t n_runs, const struct hs_kmeans_options *opt, const char *task,
-	struct hs_err *err)
+static int lloyd_group(const struct view *view, struct run *runs, size_t n_runs, const struct hs_kmeans_options *opt,
+	const char *task, struct hs_err *err)
 {
 	struct pass p = { .view = view, .k = runs->k, .p = view->space->p };
 	const size_t most = n_runs * runs->k;
@@ -781,7 +785,8 @@ static int seeding_block(void *ctx, int thread, const struct hs_block *block, st
 	for (size_t c = 0; c < g->n_cand; c++)
 		g->block_sum[c * g->n_blocks + block->index] = 0;
 	for (size_t from = 0; from < block->n_rows; from += step) {
-		const size_t left = block->n_rows - from, n = pack(g->view, block, from, left < step ? left : step, s->y, s->len, s->index);
+		const size_t left = block->n_rows - from,
+			     n = pack(g->view, block, from, left < step ? left : step, s->y, s->len, s->index);
 		if (!n)
 			continue;
 		products(g->centre32, g->n_cand, s->y, n, p, s->dot);
@@ -791,7 +796,7 @@ static int seeding_block(void *ctx, int thread, const struct hs_block *block, st
 				const size_t row = block->first_row + s->index[i];
 				const double size = (double)s->len[i] * (double)s->len[i] + g->square[c];
 				double d = size - 2 * (double)s->dot[c * n + i];
-				if (d < 1e-3 * size) {   /* cancelled: a row that equals the candidate must come out as exactly 0 */
+				if (d < 1e-3 * size) { /* cancelled: a row that equals the candidate must come out as exactly 0 */
 					get_z(g->view, block, s->index[i], s->z);
 					d = distance2(s->z, g->centre + c * p, p);
 					if (d <= g->view->space->nothing)
@@ -865,18 +870,20 @@ static size_t draw(const double *distance, size_t n, size_t block_rows, const do
 
 static int seed_group(const struct view *view, const void *x, struct run *runs, size_t n_runs, uint64_t seed, struct hs_err *err)
 {
-	const size_t n = view->rows->n_rows, p = view->space->p, k = runs->k, tries = 2 + (size_t)log((double)k), most = n_runs * tries;
+	const size_t n = view->rows->n_rows, p = view->space->p, k = runs->k, tries = 2 + (size_t)log((double)k),
+		     most = n_runs * tries;
 	struct seeding g = { .view = view, .x = x, .n = n, .n_tries = tries,
 		.n_blocks = (n + view->rows->block_rows - 1) / view->rows->block_rows };
 	struct hs_rng *rng = hs_must_alloc(n_runs, sizeof *rng);
 	double *potential = hs_must_alloc(n_runs, sizeof *potential);
 	double *kept_sum = hs_alloc(n_runs * g.n_blocks, sizeof *kept_sum, err);
-	int verdict = kept_sum && (g.row = hs_alloc(most, sizeof *g.row, err)) && (g.owner = hs_alloc(most, sizeof *g.owner, err)) &&
-			(g.centre32 = hs_alloc(most * p, sizeof(float), err)) && (g.centre = hs_alloc(most * p, sizeof(double), err)) &&
-			(g.square = hs_alloc(most, sizeof(double), err)) && (g.old = hs_alloc(n_runs * n, sizeof(double), err)) &&
-			(g.fresh = hs_alloc(most * n, sizeof(double), err)) &&
-			(g.block_sum = hs_alloc(most * g.n_blocks, sizeof(double), err)) && (g.scratch = scratch_new(p, most, err))
-		? 0 : -1;
+	int verdict = -1;
+	if (kept_sum && (g.row = hs_alloc(most, sizeof *g.row, err)) && (g.owner = hs_alloc(most, sizeof *g.owner, err)) &&
+		(g.centre32 = hs_alloc(most * p, sizeof(float), err)) && (g.centre = hs_alloc(most * p, sizeof(double), err)) &&
+		(g.square = hs_alloc(most, sizeof(double), err)) && (g.old = hs_alloc(n_runs * n, sizeof(double), err)) &&
+		(g.fresh = hs_alloc(most * n, sizeof(double), err)) &&
+		(g.block_sum = hs_alloc(most * g.n_blocks, sizeof(double), err)) && (g.scratch = scratch_new(p, most, err)))
+		verdict = 0;
 	for (size_t r = 0; r < n_runs && verdict == 0; r++) {
 		hs_rng_init(rng + r, seed, HS_STREAM_SEEDING, runs[r].restart);
 		for (size_t i = 0; i < n; i++)
@@ -888,8 +895,8 @@ static int seed_group(const struct view *view, const void *x, struct run *runs, 
 	for (size_t seat = 0; seat < k && verdict == 0; seat++) {
 		for (size_t r = seat ? 0 : n_runs; r < n_runs; r++) {
 			for (size_t t = 0; t < tries && potential[r] > 0; t++) {
-				const size_t row = draw(g.old + r * n, n, view->rows->block_rows, kept_sum + r * g.n_blocks, g.n_blocks,
-					hs_rng_uniform(rng + r) * potential[r]);
+				const size_t row = draw(g.old + r * n, n, view->rows->block_rows, kept_sum + r * g.n_blocks,
+					g.n_blocks, hs_rng_uniform(rng + r) * potential[r]);
 				if (row == n)
 					continue;
 				g.row[g.n_cand] = row;
@@ -947,7 +954,8 @@ static void choose_sample(const uint8_t *used, size_t n_rows, size_t n_used, siz
 static int by_within(const void *a, const void *b)
 {
 	const struct run *x = a, *y = b;
-	return x->within != y->within ? (x->within > y->within) - (x->within < y->within) : (x->restart > y->restart) - (x->restart < y->restart);
+	return x->within != y->within ? (x->within > y->within) - (x->within < y->within)
+				      : (x->restart > y->restart) - (x->restart < y->restart);
 }
 
 static int by_restart(const void *a, const void *b)
@@ -996,7 +1004,8 @@ static int runs_init(struct run *runs, size_t n_runs, size_t k, size_t p, struct
 {
 	for (size_t r = 0; r < n_runs; r++) {
 		runs[r] = (struct run){ .restart = r, .k = k };
-		if (!(runs[r].centre = hs_alloc(k * p, sizeof(double), err)) || !(runs[r].sum = hs_alloc(k * p, sizeof(double), err)) ||
+		if (!(runs[r].centre = hs_alloc(k * p, sizeof(double), err)) ||
+			!(runs[r].sum = hs_alloc(k * p, sizeof(double), err)) ||
 			!(runs[r].count = hs_alloc(k, sizeof(int64_t), err)) || !(runs[r].absent = hs_alloc(k, 1, err)))
 			return -1;
 		memset(runs[r].absent, 1, k);
@@ -1027,7 +1036,8 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Labels of the best run in canonical order; row: where the rows of the view are in the source (NULL: the same). */
-static int settle_labels(const struct run *best, const struct view *view, const size_t *row, struct hs_kmeans *out, struct hs_err *err)
+static int settle_labels(
+	const struct run *best, const struct view *view, const size_t *row, struct hs_kmeans *out, struct hs_err *err)
 {
 	struct rank *rank = hs_alloc(best->k, sizeof *rank, err);
 	int32_t *name = rank ? hs_alloc(best->k, sizeof *name, err) : NULL;
@@ -1311,8 +1321,8 @@ static int moments_block(void *ctx, int thread, const struct hs_block *block, st
 	return 0;
 }
 
-int hs_cluster_moments(struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, double *mean, double *m2, size_t *size,
-	struct hs_err *err)
+int hs_cluster_moments(struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, double *mean, double *m2,
+	size_t *size, struct hs_err *err)
 {
 	struct moments m = { .label = label, .k = k, .p = rows->n_chan, .unit = unit };
 	size_t kp, bytes;
@@ -1378,7 +1388,8 @@ static int nearest_block(void *ctx, int thread, const struct hs_block *block, st
 	return 0;
 }
 
-int hs_nearest_centroid(struct hs_rowsource *rows, const double *centroid, size_t k, bool unit, int32_t *label, struct hs_err *err)
+int hs_nearest_centroid(
+	struct hs_rowsource *rows, const double *centroid, size_t k, bool unit, int32_t *label, struct hs_err *err)
 {
 	struct nearest g = { centroid, k, unit, label, hs_alloc((size_t)hs_par_threads() * rows->n_chan, sizeof(double), err) };
 	const int verdict = g.row ? hs_rows_each(rows, NULL, nearest_block, &g, err) : -1;

@@ -31,7 +31,7 @@ struct hs_kmeans_options {
 	size_t k;                     /* clusters wanted, >= 1 */
 	size_t restarts;              /* >= 1 */
 	size_t max_iter;              /* >= 1, passes over all rows */
-	double tol;                   /* ends when the squared centroid shifts sum to less than tol times the total variance; 0: never */
+	double tol;                   /* ends when the squared centroid shifts sum to less than tol x total variance; 0: never */
 	uint64_t seed;
 	bool spherical;
 	const double *start;          /* k x n_chan centroids to begin from, instead of seeds and restarts; NULL: seeds */
@@ -44,7 +44,7 @@ struct hs_kmeans {
 	size_t n_used;                /* rows with a label */
 	size_t k;                     /* clusters found: fewer than asked when there are fewer distinct rows */
 	int32_t *label;               /* n_rows: 0 .. k-1, or -1 */
-	double *centroid;             /* k x n_chan: mean of the members; spherical: unit vector along the mean of the unit rows */
+	double *centroid;             /* k x n_chan: mean of the members; spherical: unit vector along the sum of unit rows */
 	double *mean;                 /* k x n_chan: mean of the members as measured (equals centroid unless spherical) */
 	double *spread;               /* k x n_chan: standard deviation of the members, divisor n */
 	size_t *size;                 /* k */
@@ -73,10 +73,11 @@ int hs_cluster_means(struct hs_rowsource *rows, const int32_t *label, size_t k, 
 
 /* The same with the sum of squared deviations instead of the spread; unit: of the rows divided by their norm (zero rows
  * count for nothing). */
-int hs_cluster_moments(struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, double *mean, double *m2, size_t *size,
-	struct hs_err *err);
+int hs_cluster_moments(struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, double *mean, double *m2,
+	size_t *size, struct hs_err *err);
 
 /* The nearest of k centroids (k x n_chan) for each row: label n_rows, -1 for skipped (unit: and zero) rows. Float64. */
-int hs_nearest_centroid(struct hs_rowsource *rows, const double *centroid, size_t k, bool unit, int32_t *label, struct hs_err *err);
+int hs_nearest_centroid(
+	struct hs_rowsource *rows, const double *centroid, size_t k, bool unit, int32_t *label, struct hs_err *err);
 
 #endif

@@ -70,7 +70,8 @@ int hs_assign(const double *cost, size_t n_rows, size_t n_cols, ptrdiff_t *row_t
 {
 	for (size_t i = 0; i < n_rows * n_cols; i++)
 		if (!isfinite(cost[i]))
-			return hs_fail(err, HS_BAD_DATA, "the cost of pairing %zu with %zu is not finite", i / n_cols, i % n_cols);
+			return hs_fail(
+				err, HS_BAD_DATA, "the cost of pairing %zu with %zu is not finite", i / n_cols, i % n_cols);
 	const bool turned = n_rows > n_cols;
 	const size_t few = turned ? n_cols : n_rows, many = turned ? n_rows : n_cols;
 	size_t *owner = hs_alloc(many + 1, sizeof *owner, err);
@@ -136,7 +137,8 @@ int hs_adjusted_rand(const int32_t *a, const int32_t *b, size_t n, double *ari, 
 	return 0;
 }
 
-int hs_match_labels(const int32_t *a, const int32_t *b, size_t n, int32_t *map, size_t n_map, double *agreement, struct hs_err *err)
+int hs_match_labels(
+	const int32_t *a, const int32_t *b, size_t n, int32_t *map, size_t n_map, double *agreement, struct hs_err *err)
 {
 	size_t n_a = 0, cells;
 	for (size_t i = 0; i < n; i++) {
@@ -211,8 +213,8 @@ double hs_spectral_angle(const double *a, const double *b, size_t n)
 	return 2 * atan2(sqrt(difference), sqrt(sum));
 }
 
-int hs_match_spectra(const double *a, size_t k1, const double *b, size_t k2, size_t p, bool sign_blind, ptrdiff_t *a_to, double *angle,
-	struct hs_err *err)
+int hs_match_spectra(const double *a, size_t k1, const double *b, size_t k2, size_t p, bool sign_blind, ptrdiff_t *a_to,
+	double *angle, struct hs_err *err)
 {
 	size_t cells;
 	double *cost = hs_mul(k1, k2, &cells) ? hs_alloc(cells, sizeof *cost, err) : NULL;

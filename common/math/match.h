@@ -22,7 +22,8 @@ int hs_adjusted_rand(const int32_t *a, const int32_t *b, size_t n, double *ari, 
 
 /* The relabelling of b that agrees with a most often: map[label of b] is a label of a, or -1; n_map > every label of b.
  * *agreement is the share of things that then agree, of those with two labels (1 when there are none). */
-int hs_match_labels(const int32_t *a, const int32_t *b, size_t n, int32_t *map, size_t n_map, double *agreement, struct hs_err *err);
+int hs_match_labels(
+	const int32_t *a, const int32_t *b, size_t n, int32_t *map, size_t n_map, double *agreement, struct hs_err *err);
 
 /* Angle between two vectors, 0 .. pi, accurate also where the cosine is not (near 0 and pi). A zero or non-finite vector is
  * at NAN. */
@@ -31,12 +32,12 @@ double hs_spectral_angle(const double *a, const double *b, size_t n);
 /* Pairs the rows of a (k1 x p) with rows of b (k2 x p) so that the sum of angles is least: a_to[i] is the row of b or -1,
  * angle[i] the angle (NAN without partner). sign_blind: a vector and its negative are the same (components), angles end at
  * pi/2. A zero vector counts as being at the largest angle from everything. */
-int hs_match_spectra(const double *a, size_t k1, const double *b, size_t k2, size_t p, bool sign_blind, ptrdiff_t *a_to, double *angle,
-	struct hs_err *err);
+int hs_match_spectra(const double *a, size_t k1, const double *b, size_t k2, size_t p, bool sign_blind, ptrdiff_t *a_to,
+	double *angle, struct hs_err *err);
 
 /* Largest principal angle between the spaces spanned by the rows of a (k1 x p) and of b (k2 x p), 0 .. pi/2; when their
- * dimensions differ, the angle between the smaller and the larger: 0 when one is inside the other. Rows need not be orthogonal; dependent
- * ones count once. From sine and cosine, so accurate everywhere (Bjorck, Golub, Math. Comp. 27 (1973) 579). A space of
+ * dimensions differ, the angle between the smaller and the larger: 0 when one is inside the other. Rows need not be orthogonal;
+ * dependent ones count once. From sine and cosine, so accurate everywhere (Bjorck, Golub, Math. Comp. 27 (1973) 579). A space of
  * dimension 0 is at NAN. */
 int hs_subspace_angle(const double *a, size_t k1, const double *b, size_t k2, size_t p, double *angle, struct hs_err *err);
 

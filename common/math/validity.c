@@ -53,7 +53,8 @@ static int take_block(void *ctx, int thread, const struct hs_block *block, struc
 	return 0;
 }
 
-int hs_sample_rows(struct hs_rowsource *rows, const int32_t *label, size_t most, uint64_t seed, struct hs_sample *out, struct hs_err *err)
+int hs_sample_rows(
+	struct hs_rowsource *rows, const int32_t *label, size_t most, uint64_t seed, struct hs_sample *out, struct hs_err *err)
 {
 	struct taking t = { .label = label, .used = hs_alloc(rows->n_rows, 1, err) };
 	size_t n_used = 0, ordinal = 0, next = 0, n_x;
@@ -78,7 +79,8 @@ int hs_sample_rows(struct hs_rowsource *rows, const int32_t *label, size_t most,
 			struct hs_rng rng;
 			hs_rng_init(&rng, seed, HS_STREAM_SAMPLE, out->n + 1);
 			const size_t low = (size_t)((double)out->n * (double)n_used / (double)want);
-			const size_t high = out->n + 1 == want ? n_used : (size_t)((double)(out->n + 1) * (double)n_used / (double)want);
+			const size_t high =
+				out->n + 1 == want ? n_used : (size_t)((double)(out->n + 1) * (double)n_used / (double)want);
 			next = want == n_used ? ordinal : low + hs_rng_below(&rng, high - low);
 		}
 		if (ordinal++ == next)
@@ -106,13 +108,13 @@ void hs_sample_release(struct hs_sample *sample)
 
 enum { PANEL = 64 };
 
-/* Products of one panel of rows with all; a distance that is small against the vectors has lost digits there and is taken from the
- * difference. Each thread writes its own rows, so the result does not depend on their number. */
+/* Products of one panel of rows with all; a distance that is small against the vectors has lost digits there and is taken from
+ * the difference. Each thread writes its own rows, so the result does not depend on their number. */
 static void distance_panel(const double *z, const double *square, size_t n, size_t p, size_t from, double *distance)
 {
 	const size_t rows = n - from < PANEL ? n - from : PANEL;
-	cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)rows, (blasint)n, (blasint)p, 1, z + from * p, (blasint)p, z,
-		(blasint)p, 0, distance + from * n, (blasint)n);
+	cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)rows, (blasint)n, (blasint)p, 1, z + from * p, (blasint)p,
+		z, (blasint)p, 0, distance + from * n, (blasint)n);
 	for (size_t i = from; i < from + rows; i++)
 		for (size_t j = 0; j < n; j++) {
 			const double size = square[i] + square[j];
@@ -237,8 +239,8 @@ static int distances_of(const struct hs_sample *sample, enum hs_metric metric, d
 	return *distance ? hs_distance_matrix(sample->x, sample->n, sample->n_chan, metric, *distance, err) : -1;
 }
 
-static int sampled_silhouette(const struct hs_sample *sample, const double *distance, const int32_t *label, size_t k, double *mean,
-	double *per_cluster, struct hs_err *err)
+static int sampled_silhouette(const struct hs_sample *sample, const double *distance, const int32_t *label, size_t k,
+	double *mean, double *per_cluster, struct hs_err *err)
 {
 	int32_t *of_sample = hs_alloc(sample->n, sizeof *of_sample, err);
 	if (!of_sample)
@@ -297,7 +299,8 @@ static int reach_block(void *ctx, int thread, const struct hs_block *block, stru
 		const double *mean = r->mean + (size_t)c * p;
 		double norm = 0, d2 = 0;
 		for (size_t j = 0; j < p; j++) {
-			x[j] = block->type == HS_ROW_F64 ? ((const double *)block->x)[i * p + j] : (double)((const float *)block->x)[i * p + j];
+			x[j] = block->type == HS_ROW_F64 ? ((const double *)block->x)[i * p + j]
+							 : (double)((const float *)block->x)[i * p + j];
 			norm += x[j] * x[j];
 		}
 		if (r->unit && norm == 0)
@@ -328,7 +331,8 @@ static double davies_bouldin(const double *mean, const double *sum, const size_t
 		for (size_t j = 0; j < k && size[i]; j++) {
 			if (j == i || !size[j])
 				continue;
-			const double reach = sum[i] / (double)size[i] + sum[j] / (double)size[j], apart = distance(mean + i * p, mean + j * p, p);
+			const double reach = sum[i] / (double)size[i] + sum[j] / (double)size[j],
+				     apart = distance(mean + i * p, mean + j * p, p);
 			worst = fmax(worst, apart > 0 ? reach / apart : reach > 0 ? INFINITY : 0);
 		}
 		total += worst;
@@ -336,7 +340,8 @@ static double davies_bouldin(const double *mean, const double *sum, const size_t
 	return occupied > 1 ? total / (double)occupied : NAN;
 }
 
-int hs_dispersion(struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, struct hs_dispersion *out, struct hs_err *err)
+int hs_dispersion(
+	struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, struct hs_dispersion *out, struct hs_err *err)
 {
 	const size_t p = rows->n_chan;
 	double *mean = NULL, *m2 = NULL, *grand = NULL;
@@ -346,8 +351,9 @@ int hs_dispersion(struct hs_rowsource *rows, const int32_t *label, size_t k, boo
 	*out = (struct hs_dispersion){ 0 };
 	if (!hs_mul(k, p, &kp))
 		return hs_fail(err, HS_SYSTEM, "%zu clusters of %zu channels are more than memory can hold", k, p);
-	if (!(mean = hs_alloc(kp, sizeof *mean, err)) || !(m2 = hs_alloc(kp, sizeof *m2, err)) || !(grand = hs_alloc(p, sizeof *grand, err)) ||
-		!(size = hs_alloc(k, sizeof *size, err)) || hs_cluster_moments(rows, label, k, unit, mean, m2, size, err) < 0)
+	if (!(mean = hs_alloc(kp, sizeof *mean, err)) || !(m2 = hs_alloc(kp, sizeof *m2, err)) ||
+		!(grand = hs_alloc(p, sizeof *grand, err)) || !(size = hs_alloc(k, sizeof *size, err)) ||
+		hs_cluster_moments(rows, label, k, unit, mean, m2, size, err) < 0)
 		goto out;
 	for (size_t c = 0; c < k; c++) {
 		out->n += size[c];
@@ -412,8 +418,8 @@ static void half(uint8_t *skip, size_t n, uint64_t seed, size_t which)
 	}
 }
 
-static int half_labels(const struct hs_sample *sample, const struct hs_kmeans_options *opt, struct hs_rowsource *all, size_t which,
-	uint8_t *skip, int32_t *label, struct hs_err *err)
+static int half_labels(const struct hs_sample *sample, const struct hs_kmeans_options *opt, struct hs_rowsource *all,
+	size_t which, uint8_t *skip, int32_t *label, struct hs_err *err)
 {
 	half(skip, sample->n, opt->seed, which);
 	struct hs_rowsource *rows = hs_array_rows_new(sample->x, HS_ROW_F64, sample->n, sample->n_chan, skip, err);
@@ -454,8 +460,8 @@ static bool better(const struct hs_k_row *a, const struct hs_k_row *b)
 	return a->silhouette > b->silhouette || (isnan(b->silhouette) && !isnan(a->silhouette));
 }
 
-static int try_k(struct hs_rowsource *rows, const struct hs_sample *sample, const double *apart, const struct hs_kmeans_options *opt,
-	struct hs_k_row *row, struct hs_kmeans *result, struct hs_err *err)
+static int try_k(struct hs_rowsource *rows, const struct hs_sample *sample, const double *apart,
+	const struct hs_kmeans_options *opt, struct hs_k_row *row, struct hs_kmeans *result, struct hs_err *err)
 {
 	struct hs_dispersion d;
 	if (hs_kmeans(rows, opt, result, err) < 0 || hs_dispersion(rows, result->label, result->k, opt->spherical, &d, err) < 0 ||
@@ -472,8 +478,8 @@ static int try_k(struct hs_rowsource *rows, const struct hs_sample *sample, cons
 	return 0;
 }
 
-int hs_choose_k(struct hs_rowsource *rows, size_t k_min, size_t k_max, const struct hs_kmeans_options *opt, struct hs_k_table *out,
-	struct hs_err *err)
+int hs_choose_k(struct hs_rowsource *rows, size_t k_min, size_t k_max, const struct hs_kmeans_options *opt,
+	struct hs_k_table *out, struct hs_err *err)
 {
 	*out = (struct hs_k_table){ 0 };
 	if (k_min < 2 || k_max < k_min)

@@ -25,7 +25,8 @@ struct hs_sample {
 
 /* At most `most` of the usable rows (with a label that is not negative, when label is not NULL): all of them when there are
  * no more, else one drawn from each of `most` equal stretches. Two passes at most. */
-int hs_sample_rows(struct hs_rowsource *rows, const int32_t *label, size_t most, uint64_t seed, struct hs_sample *out, struct hs_err *err);
+int hs_sample_rows(
+	struct hs_rowsource *rows, const int32_t *label, size_t most, uint64_t seed, struct hs_sample *out, struct hs_err *err);
 void hs_sample_release(struct hs_sample *sample);
 
 enum hs_metric { HS_EUCLIDEAN, HS_COSINE };
@@ -50,7 +51,8 @@ struct hs_dispersion {
 };
 
 /* Two passes. */
-int hs_dispersion(struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, struct hs_dispersion *out, struct hs_err *err);
+int hs_dispersion(
+	struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, struct hs_dispersion *out, struct hs_err *err);
 
 /* Mean adjusted Rand index over all pairs of n_sets labellings (n_sets x n) of the same things; 1 for fewer than two. */
 int hs_stability(const int32_t *label, size_t n_sets, size_t n, double *ari, struct hs_err *err);
@@ -74,12 +76,12 @@ struct hs_k_table {
 	struct hs_kmeans result;      /* of the chosen k */
 };
 
-/* Runs k-means for each k of k_min .. k_max (k_min >= 2) and chooses the one with the largest silhouette among those with stability
- * above HS_STABLE_ARI; ties: the smallest k. opt->k is not looked at. Stability: k-means on six random halves of the
+/* Runs k-means for each k of k_min .. k_max (k_min >= 2) and chooses the one with the largest silhouette among those with
+ * stability above HS_STABLE_ARI; ties: the smallest k. opt->k is not looked at. Stability: k-means on six random halves of the
  * silhouette sample, whose centroids label the whole sample, mean pairwise adjusted Rand index (Ben-Hur, Elisseeff, Guyon,
  * Pac. Symp. Biocomput. 2002, 6). A k that finds fewer clusters than asked is never chosen unless none finds its number. */
-int hs_choose_k(struct hs_rowsource *rows, size_t k_min, size_t k_max, const struct hs_kmeans_options *opt, struct hs_k_table *out,
-	struct hs_err *err);
+int hs_choose_k(struct hs_rowsource *rows, size_t k_min, size_t k_max, const struct hs_kmeans_options *opt,
+	struct hs_k_table *out, struct hs_err *err);
 void hs_k_table_release(struct hs_k_table *table);
 
 #endif

@@ -28,7 +28,8 @@ static double *blobs(size_t n, size_t p, size_t k, double apart, double offset, 
 	return x;
 }
 
-static int cluster(const void *x, enum hs_row_type type, size_t n, size_t p, const struct hs_kmeans_options *opt, struct hs_kmeans *out)
+static int cluster(
+	const void *x, enum hs_row_type type, size_t n, size_t p, const struct hs_kmeans_options *opt, struct hs_kmeans *out)
 {
 	struct hs_err err = { 0 };
 	struct hs_rowsource *rows = hs_array_rows_new(x, type, n, p, NULL, &err);
@@ -113,7 +114,8 @@ static void check_result(const char *name, const double *x, const struct hs_kmea
 	tap_ok(spread < 1e-9, "%s: spread is the standard deviation of the members (%.1e)", name, spread);
 	tap_ok(stray == 0, "%s: each row is nearest its own centroid (%zu are not)", name, stray);
 	tap_ok(!rising && r->n_iter > 0, "%s: inertia never rises in %zu iterations", name, r->n_iter);
-	tap_ok(fabs(inertia - r->inertia) <= 1e-10 * inertia, "%s: inertia %.12g is what it says, %.12g", name, inertia, r->inertia);
+	tap_ok(fabs(inertia - r->inertia) <= 1e-10 * inertia, "%s: inertia %.12g is what it says, %.12g", name, inertia,
+		r->inertia);
 	tap_ok(fabs(r->trace[r->n_iter - 1] - r->inertia) <= 1e-10 * r->total, "%s: the trace ends there", name);
 	tap_ok(ordered, "%s: clusters by size, sizes right", name);
 	free(sum);
@@ -130,7 +132,8 @@ static void test_truth(void)
 	struct hs_kmeans_options opt = hs_kmeans_defaults(3);
 	struct hs_kmeans r;
 	opt.tol = 0;
-	tap_ok(cluster(x, HS_ROW_F64, n, p, &opt, &r) == 0 && r.k == 3 && r.status == HS_KMEANS_CONVERGED, "three Gaussians: converges");
+	tap_ok(cluster(x, HS_ROW_F64, n, p, &opt, &r) == 0 && r.k == 3 && r.status == HS_KMEANS_CONVERGED,
+		"three Gaussians: converges");
 	tap_ok(same_partition(truth, r.label, n), "three Gaussians, 8 sigma apart, are found without a mistake");
 	check_result("three Gaussians", x, &r);
 	hs_kmeans_release(&r);
@@ -167,7 +170,8 @@ static void test_large(void)
 	cluster(x, HS_ROW_F64, n, p, &opt, &wide);
 	cluster(narrow, HS_ROW_F32, n, p, &opt, &single);
 	check_result("40000 rows", x, &wide);
-	tap_ok(memcmp(wide.label, single.label, n * sizeof *wide.label) == 0, "float32 and float64 of the same values: same labels");
+	tap_ok(memcmp(wide.label, single.label, n * sizeof *wide.label) == 0,
+		"float32 and float64 of the same values: same labels");
 	double worst = 0;
 	for (size_t i = 0; i < 4 * p; i++)
 		worst = fmax(worst, fabs(wide.centroid[i] - single.centroid[i]));
@@ -184,7 +188,8 @@ static void test_large(void)
 	for (size_t i = 0; i < n; i++)
 		back[i] = other.label[i * stride % n];
 	tap_ok(same_partition(wide.label, back, n), "permuting pixels permutes labels");
-	tap_ok(fabs(other.inertia - wide.inertia) < 1e-10 * wide.inertia, "and leaves the inertia (%.12g, %.12g)", other.inertia, wide.inertia);
+	tap_ok(fabs(other.inertia - wide.inertia) < 1e-10 * wide.inertia, "and leaves the inertia (%.12g, %.12g)", other.inertia,
+		wide.inertia);
 	hs_kmeans_release(&other);
 
 	/* scale and a power of two are nothing to it; a tiny unit as of pA currents either */
@@ -203,8 +208,9 @@ static void test_large(void)
 		cluster(x, HS_ROW_F64, n, p, &opt, &other);
 		tap_ok(!memcmp(single.label, other.label, n * sizeof *other.label) &&
 				!memcmp(single.centroid, other.centroid, 4 * p * sizeof *other.centroid) &&
-				!memcmp(single.spread, other.spread, 4 * p * sizeof *other.spread) && single.inertia == other.inertia &&
-				single.n_iter == other.n_iter && !memcmp(single.trace, other.trace, other.n_iter * sizeof *other.trace),
+				!memcmp(single.spread, other.spread, 4 * p * sizeof *other.spread) &&
+				single.inertia == other.inertia && single.n_iter == other.n_iter &&
+				!memcmp(single.trace, other.trace, other.n_iter * sizeof *other.trace),
 			"%d threads: the same bytes as with one", threads);
 		hs_kmeans_release(&other);
 	}
@@ -301,32 +307,37 @@ static void test_edges(void)
 
 	for (size_t i = 0; i < 90; i++)
 		same[i] = 1e6 + (double)(i / 3 % 3);
-	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 3 && r.size[0] == 10 && r.size[2] == 10 && r.inertia < 1e-12,
+	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 3 && r.size[0] == 10 && r.size[2] == 10 &&
+			r.inertia < 1e-12,
 		"three distinct rows, four wanted: three clusters");
 	hs_kmeans_release(&r);
 
 	for (size_t i = 0; i < 90; i++)
 		same[i] = (0.1 + (double)(i % 3)) * (1 + 0.37 * (double)(i / 3));
 	opt.spherical = true;
-	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 1 && r.inertia < 1e-25, "proportional rows are one spherical cluster");
+	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 1 && r.inertia < 1e-25,
+		"proportional rows are one spherical cluster");
 	hs_kmeans_release(&r);
 	opt.spherical = false;
 
 	for (size_t i = 0; i < 90; i++)
 		same[i] = NAN;
-	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 0 && r.n_used == 0 && r.label[7] == -1, "no usable row: no cluster");
+	tap_ok(cluster(same, HS_ROW_F64, 30, p, &opt, &r) == 0 && r.k == 0 && r.n_used == 0 && r.label[7] == -1,
+		"no usable row: no cluster");
 	hs_kmeans_release(&r);
 
 	double *x = blobs(500, p, 3, 8, 0, 5, NULL);
 	x[17 * p] = NAN;
 	x[499 * p + 2] = INFINITY;
 	opt.k = 3;
-	tap_ok(cluster(x, HS_ROW_F64, 500, p, &opt, &r) == 0 && r.label[17] == -1 && r.label[499] == -1 && r.n_used == 498 && r.k == 3,
+	tap_ok(cluster(x, HS_ROW_F64, 500, p, &opt, &r) == 0 && r.label[17] == -1 && r.label[499] == -1 && r.n_used == 498 &&
+			r.k == 3,
 		"rows that are not finite have label -1");
 	hs_kmeans_release(&r);
 
 	opt.k = 1;
-	tap_ok(cluster(x, HS_ROW_F64, 500, p, &opt, &r) == 0 && r.k == 1 && r.size[0] == 498 && fabs(r.inertia - r.total) < 1e-9 * r.total,
+	tap_ok(cluster(x, HS_ROW_F64, 500, p, &opt, &r) == 0 && r.k == 1 && r.size[0] == 498 &&
+			fabs(r.inertia - r.total) < 1e-9 * r.total,
 		"k = 1: inertia is the total");
 	hs_kmeans_release(&r);
 
@@ -343,8 +354,9 @@ static void test_edges(void)
 	size_t asked = 0;
 	opt.stop = stop_now;
 	opt.stop_ctx = &asked;
-	tap_ok(cluster(x, HS_ROW_F64, 500, p, &opt, &r) == 0 && r.status == HS_KMEANS_STOPPED && r.n_iter == 1 && asked == 1 && r.k == 3 &&
-			r.label[0] >= 0, "stopped after the first pass: a result, and it says so");
+	tap_ok(cluster(x, HS_ROW_F64, 500, p, &opt, &r) == 0 && r.status == HS_KMEANS_STOPPED && r.n_iter == 1 && asked == 1 &&
+			r.k == 3 && r.label[0] >= 0,
+		"stopped after the first pass: a result, and it says so");
 	hs_kmeans_release(&r);
 	opt.stop = NULL;
 
@@ -355,7 +367,8 @@ static void test_edges(void)
 	int32_t wrong[500] = { [3] = 7 };
 	double mean[9], spread[9];
 	size_t size[3];
-	tap_ok(hs_cluster_means(rows, wrong, 3, mean, spread, size, &err) < 0 && err.status == HS_BUG, "a label out of range is caught");
+	tap_ok(hs_cluster_means(rows, wrong, 3, mean, spread, size, &err) < 0 && err.status == HS_BUG,
+		"a label out of range is caught");
 	hs_array_rows_free(rows);
 
 	/* many more clusters than the stacked seeds and bounds like, some rows twice */
@@ -396,7 +409,8 @@ static void test_spherical(void)
 	opt.spherical = true;
 	opt.tol = 0;
 	struct hs_kmeans r;
-	tap_ok(cluster(x, HS_ROW_F64, n, p, &opt, &r) == 0 && r.label[5] == -1 && r.n_used == n - 1, "spherical: a row of zeros has label -1");
+	tap_ok(cluster(x, HS_ROW_F64, n, p, &opt, &r) == 0 && r.label[5] == -1 && r.n_used == n - 1,
+		"spherical: a row of zeros has label -1");
 	tap_ok(same_partition(truth, r.label, n), "spherical: the shape decides, not the intensity");
 	double *sum = calloc(k * p, sizeof *sum), *unit = calloc(k * p, sizeof *unit), worst = 0, loss = 0, direction = 0;
 	size_t stray = 0;

@@ -37,7 +37,8 @@ static void test_assign(void)
 			hs_rng_init(&rng, trial, HS_STREAM_TEST, s);
 			for (size_t i = 0; i < n * m; i++)  /* integers on every other trial: many ties; and negative costs */
 				cost[i] = trial % 2 ? (double)hs_rng_below(&rng, 4) : hs_rng_normal(&rng);
-			wrong += hs_assign(cost, n, m, to, &total, &err) < 0 || fabs(total - try_all(cost, n, m, 0, 0, n > m ? n - m : 0)) > 1e-12;
+			wrong += hs_assign(cost, n, m, to, &total, &err) < 0 ||
+				 fabs(total - try_all(cost, n, m, 0, 0, n > m ? n - m : 0)) > 1e-12;
 			size_t paired = 0;
 			unsigned taken = 0;
 			for (size_t i = 0; i < n; i++)
@@ -86,7 +87,8 @@ static void test_rand(void)
 		c[i] = a[i] < 0 ? -5 : 2000000000 - a[i];
 	}
 	hs_adjusted_rand(a, b, N, &ari, &err);
-	tap_ok(fabs(ari - slow_rand(a, b, N)) < 1e-13 && ari > 0.1 && ari < 0.9, "adjusted Rand index is its definition (%.6f)", ari);
+	tap_ok(fabs(ari - slow_rand(a, b, N)) < 1e-13 && ari > 0.1 && ari < 0.9, "adjusted Rand index is its definition (%.6f)",
+		ari);
 	hs_adjusted_rand(a, c, N, &ari, &err);
 	tap_ok(ari == 1, "names of clusters do not matter, however large");
 	for (size_t i = 0; i < N; i++)
@@ -102,15 +104,17 @@ static void test_rand(void)
 	double agreement;
 	for (size_t i = 0; i < N; i++)
 		b[i] = a[i] < 0 ? -1 : (a[i] + 3) % 5;
-	tap_ok(hs_match_labels(a, b, N, map, 8, &agreement, &err) == 0 && agreement == 1 && map[3] == 0 && map[0] == 2 && map[7] == -1,
+	tap_ok(hs_match_labels(a, b, N, map, 8, &agreement, &err) == 0 && agreement == 1 && map[3] == 0 && map[0] == 2 &&
+			map[7] == -1,
 		"shifted names are mapped back");
-	tap_ok(hs_match_labels(a, b, N, map, 3, &agreement, &err) < 0 && err.status == HS_BUG, "a label without a place in the map is caught");
+	tap_ok(hs_match_labels(a, b, N, map, 3, &agreement, &err) < 0 && err.status == HS_BUG,
+		"a label without a place in the map is caught");
 }
 
 static void test_angles(void)
 {
-	const double x[] = { 1, 0, 0 }, y[] = { 0, 3, 0 }, tiny[] = { 1, 1e-9, 0 }, back[] = { -2, 2e-12, 0 }, huge[] = { 1e300, 1e300, 0 },
-		     zero[3] = { 0 }, bad[] = { 1, NAN, 0 };
+	const double x[] = { 1, 0, 0 }, y[] = { 0, 3, 0 }, tiny[] = { 1, 1e-9, 0 }, back[] = { -2, 2e-12, 0 },
+		     huge[] = { 1e300, 1e300, 0 }, zero[3] = { 0 }, bad[] = { 1, NAN, 0 };
 	tap_ok(fabs(hs_spectral_angle(x, y, 3) - M_PI / 2) < 1e-15, "right angle");
 	tap_ok(fabs(hs_spectral_angle(x, tiny, 3) / 1e-9 - 1) < 1e-12, "a small angle keeps its digits");
 	tap_ok(fabs((M_PI - hs_spectral_angle(x, back, 3)) / 1e-12 - 1) < 1e-3, "so does one near pi");
@@ -121,20 +125,24 @@ static void test_angles(void)
 	const double a[] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 }, b[] = { 0, 0, -1, 1, 0.1, 0 };
 	ptrdiff_t to[3];
 	double angle[3];
-	tap_ok(hs_match_spectra(a, 3, b, 2, 3, true, to, angle, &err) == 0 && to[0] == 1 && to[1] == -1 && to[2] == 0 && angle[2] == 0 &&
-			isnan(angle[1]) && fabs(angle[0] - atan(0.1)) < 1e-15, "spectra are paired whatever their sign");
+	tap_ok(hs_match_spectra(a, 3, b, 2, 3, true, to, angle, &err) == 0 && to[0] == 1 && to[1] == -1 && to[2] == 0 &&
+			angle[2] == 0 && isnan(angle[1]) && fabs(angle[0] - atan(0.1)) < 1e-15,
+		"spectra are paired whatever their sign");
 	tap_ok(hs_match_spectra(a, 3, b, 2, 3, false, to, angle, &err) == 0 && to[2] == -1 && to[1] == 0 &&
 			fabs(angle[1] - M_PI / 2) < 1e-15, "with their sign, the negative one is nobody's");
 
 	const double t = 1e-7, plane[] = { 2, 0, 0, 1, 1, 0 }, tilted[] = { 1, 0, 0, 0, cos(t), sin(t) }, line[] = { 3, 4, 0 },
 		     up[] = { 0, 0, 1 }, twice[] = { 1, 0, 0, 2, 0, 0, 0, cos(t), sin(t) };
 	double angle1;
-	tap_ok(hs_subspace_angle(plane, 2, tilted, 2, 3, &angle1, &err) == 0 && fabs(angle1 / t - 1) < 1e-8, "planes tilted by 1e-7");
-	tap_ok(hs_subspace_angle(plane, 2, twice, 3, 3, &angle1, &err) == 0 && fabs(angle1 / t - 1) < 1e-8, "a row said twice counts once");
+	tap_ok(hs_subspace_angle(plane, 2, tilted, 2, 3, &angle1, &err) == 0 && fabs(angle1 / t - 1) < 1e-8,
+		"planes tilted by 1e-7");
+	tap_ok(hs_subspace_angle(plane, 2, twice, 3, 3, &angle1, &err) == 0 && fabs(angle1 / t - 1) < 1e-8,
+		"a row said twice counts once");
 	tap_ok(hs_subspace_angle(line, 1, plane, 2, 3, &angle1, &err) == 0 && angle1 < 1e-15, "a line in its plane");
 	tap_ok(hs_subspace_angle(plane, 2, up, 1, 3, &angle1, &err) == 0 && fabs(angle1 - M_PI / 2) < 1e-15, "a line across it");
 	tap_ok(hs_subspace_angle(plane, 2, zero, 1, 3, &angle1, &err) == 0 && isnan(angle1), "zero spans nothing");
-	tap_ok(hs_subspace_angle(plane, 2, bad, 1, 3, &angle1, &err) < 0 && err.status == HS_BAD_DATA, "NaN spans nothing either, aloud");
+	tap_ok(hs_subspace_angle(plane, 2, bad, 1, 3, &angle1, &err) < 0 && err.status == HS_BAD_DATA,
+		"NaN spans nothing either, aloud");
 }
 
 static int oracle(int argc, char **argv)
@@ -165,7 +173,8 @@ static int oracle(int argc, char **argv)
 	} else if (strcmp(argv[1], "angle") == 0 && argc > 5) {
 		const size_t k1 = strtoul(argv[3], NULL, 10), k2 = strtoul(argv[4], NULL, 10), p = strtoul(argv[5], NULL, 10);
 		double *x = malloc((k1 + k2) * p * sizeof *x), angle = 0;
-		if (fread(x, sizeof *x, (k1 + k2) * p, f) != (k1 + k2) * p || hs_subspace_angle(x, k1, x + k1 * p, k2, p, &angle, &err) < 0)
+		if (fread(x, sizeof *x, (k1 + k2) * p, f) != (k1 + k2) * p ||
+			hs_subspace_angle(x, k1, x + k1 * p, k2, p, &angle, &err) < 0)
 			return 3;
 		printf("%.17g\n", angle);
 		free(x);

@@ -85,7 +85,8 @@ static void test_silhouette(void)
 	hs_silhouette(rows, label, K, HS_EUCLIDEAN, 0, &mean, of, &err);
 	tap_ok(isnan(mean) && isnan(of[0]), "one cluster has no silhouette");
 	label[9] = 11;
-	tap_ok(hs_silhouette(rows, label, K, HS_EUCLIDEAN, 0, &mean, of, &err) < 0 && err.status == HS_BUG, "a label out of range is caught");
+	tap_ok(hs_silhouette(rows, label, K, HS_EUCLIDEAN, 0, &mean, of, &err) < 0 && err.status == HS_BUG,
+		"a label out of range is caught");
 	hs_array_rows_free(rows);
 	free(x);
 
@@ -117,8 +118,10 @@ static void test_sample(void)
 	hs_sample_rows(rows, label, 100, 7, &s, &err);
 	size_t wrong = s.n != 100;
 	for (size_t i = 0; i < s.n; i++)
-		wrong += s.row[i] < 1000 || s.row[i] == 2000 || (i && s.row[i] <= s.row[i - 1]) || s.x[i * p + 2] != (double)(s.row[i] * p + 2);
-	tap_ok(!wrong && s.row[0] < 1050 && s.row[99] > 4950, "a sample: usable rows only, ascending, spread over all, with their values");
+		wrong += s.row[i] < 1000 || s.row[i] == 2000 || (i && s.row[i] <= s.row[i - 1]) ||
+			 s.x[i * p + 2] != (double)(s.row[i] * p + 2);
+	tap_ok(!wrong && s.row[0] < 1050 && s.row[99] > 4950,
+		"a sample: usable rows only, ascending, spread over all, with their values");
 	hs_sample_release(&s);
 	hs_sample_rows(rows, NULL, 5000, 7, &s, &err);
 	tap_ok(s.n == 4999 && s.row[4998] == 4999, "all usable rows when there are not too many");
@@ -137,7 +140,8 @@ static void test_dispersion(void)
 	struct hs_rowsource *rows = hs_array_rows_new(x, HS_ROW_F64, 5, 1, NULL, &err);
 	struct hs_dispersion d;
 	hs_dispersion(rows, label, 3, false, &d, &err);
-	tap_ok(d.n == 4 && d.k == 2 && d.within == 4 && d.between == 100 && d.calinski_harabasz == 50 && fabs(d.davies_bouldin - 0.2) < 1e-15,
+	tap_ok(d.n == 4 && d.k == 2 && d.within == 4 && d.between == 100 && d.calinski_harabasz == 50 &&
+			fabs(d.davies_bouldin - 0.2) < 1e-15,
 		"dispersion by hand (%g %g)", d.calinski_harabasz, d.davies_bouldin);
 	hs_array_rows_free(rows);
 
@@ -172,9 +176,10 @@ static void test_choice(void)
 	struct hs_kmeans_options opt = hs_kmeans_defaults(0);
 	struct hs_k_table t;
 	const int verdict = hs_choose_k(rows, 2, 7, &opt, &t, &err);
-	tap_ok(verdict == 0 && t.n == 6 && t.row[t.best].k == 4 && !t.unstable && t.result.k == 4, "four blobs: k = %zu", t.row[t.best].k);
-	tap_ok(t.row[2].stability > 0.99 && t.row[4].stability < 0.9, "four are stable, six are not (%.3f, %.3f)", t.row[2].stability,
-		t.row[4].stability);
+	tap_ok(verdict == 0 && t.n == 6 && t.row[t.best].k == 4 && !t.unstable && t.result.k == 4, "four blobs: k = %zu",
+		t.row[t.best].k);
+	tap_ok(t.row[2].stability > 0.99 && t.row[4].stability < 0.9, "four are stable, six are not (%.3f, %.3f)",
+		t.row[2].stability, t.row[4].stability);
 	bool falls = true;
 	for (size_t i = 1; i < t.n; i++)
 		falls &= t.row[i].inertia < t.row[i - 1].inertia;
@@ -184,7 +189,8 @@ static void test_choice(void)
 	int asked = 0;
 	opt.stop = stop_second;
 	opt.stop_ctx = &asked;
-	tap_ok(hs_choose_k(rows, 2, 7, &opt, &t, &err) == 0 && t.stopped && t.n < 6 && t.n > 0 && t.result.k > 1, "stopped: what there is");
+	tap_ok(hs_choose_k(rows, 2, 7, &opt, &t, &err) == 0 && t.stopped && t.n < 6 && t.n > 0 && t.result.k > 1,
+		"stopped: what there is");
 	hs_k_table_release(&t);
 	opt.stop = NULL;
 	tap_ok(hs_choose_k(rows, 1, 7, &opt, &t, &err) < 0 && err.status == HS_USAGE && !t.row, "k from 1 on is refused");
@@ -203,14 +209,16 @@ static void test_choice(void)
 	for (size_t i = 0; i < 60 * p; i++)
 		x[i] = (double)(i / p % 3);
 	rows = hs_array_rows_new(x, HS_ROW_F64, 60, p, NULL, &err);
-	tap_ok(hs_choose_k(rows, 2, 6, &opt, &t, &err) == 0 && t.row[t.best].k == 3 && fabs(t.row[1].silhouette - 1) < 1e-12 && t.row[3].found == 3,
+	tap_ok(hs_choose_k(rows, 2, 6, &opt, &t, &err) == 0 && t.row[t.best].k == 3 && fabs(t.row[1].silhouette - 1) < 1e-12 &&
+			t.row[3].found == 3,
 		"three distinct rows: three clusters");
 	hs_k_table_release(&t);
 	hs_array_rows_free(rows);
 	for (size_t i = 0; i < 60 * p; i++)
 		x[i] = NAN;
 	rows = hs_array_rows_new(x, HS_ROW_F64, 60, p, NULL, &err);
-	tap_ok(hs_choose_k(rows, 2, 3, &opt, &t, &err) == 0 && t.result.k == 0 && isnan(t.row[0].silhouette), "no usable rows: a table of nothing");
+	tap_ok(hs_choose_k(rows, 2, 3, &opt, &t, &err) == 0 && t.result.k == 0 && isnan(t.row[0].silhouette),
+		"no usable rows: a table of nothing");
 	hs_k_table_release(&t);
 	hs_array_rows_free(rows);
 	free(x);
