@@ -1,0 +1,93 @@
+# common - what every bats file begins with: load lib/common
+#
+# The tools of the build folder come first in PATH; each test runs in a folder of its own, with TMPDIR inside it, so that
+# what a tool leaves behind can be seen (nothing_left).
+# shellcheck shell=bash disable=SC2154 # status, output, stderr and the BATS_ variables are set by bats
+
+bats_require_minimum_version 1.5.0
+
+HOUSE=$(cd "$BATS_TEST_DIRNAME" && while [ ! -e Makefile ] && [ "$PWD" != / ]; do cd ..; done && pwd)
+HS_BUILD=${HS_BUILD:-$HOUSE/build}
+PATH=$HS_BUILD:$PATH
+PYTHON=${PYTHON:-/usr/bin/python3}
+if [ -z "${HS_DATA:-}" ] && [ -d "$HOUSE/../shared/data" ]; then HS_DATA=$(cd "$HOUSE/../shared/data" && pwd); fi
+if [ -z "${HS_INTEROP:-}" ] && [ -d "$HOUSE/../shared/interop" ]; then HS_INTEROP=$(cd "$HOUSE/../shared/interop" && pwd); fi
+export HOUSE HS_BUILD PATH PYTHON HS_DATA HS_INTEROP
+unset HS_ZEROCOPY SOURCE_DATE_EPOCH OMP_NUM_THREADS
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	mkdir -p tmp
+	export TMPDIR=$BATS_TEST_TMPDIR/tmp
+}
+
+# The names of all tools, as far as they are built.
+tools() {
+	local file
+	for file in "$HOUSE"/tools/hs*.c; do
+		file=${file##*/}
+		[ -x "$HS_BUILD/${file%.c}" ] && printf '%s\n' "${file%.c}"
+	done
+}
+
+# need TOOL...: skips the test, aloud, where a tool or program is not there.
+need() {
+	local word
+	for word; do
+		command -v "$word" >/dev/null || skip "$word is not there"
+	done
+}
+
+need_python() {
+	"$PYTHON" -c "import ${1:-h5py}" 2>/dev/null || skip "$PYTHON has no ${1:-h5py}"
+}
+
+# fails TEXT...: prints it as a comment of the failing test and fails.
+fails() {
+	printf '%s\n' "$*"
+	return 1
+}
+
+# gives STATUS COMMAND...: runs it with standard error apart, and fails unless it ends with STATUS.
+gives() {
+	local want=$1
+	shift
+	run --separate-stderr "$@"
+	[ "$status" = "$want" ] || fails "status $status, expected $want: $*"$'\n'"stdout: ${output:0:2000}"$'\n'"stderr: ${stderr:0:2000}"
+}
+
+# refuses STATUS COMMAND...: like gives; and one sentence on standard error that begins with the tool's name, no more.
+refuses() {
+	gives "$@" || return 1
+	local lines=() tool=${2##*/}
+	mapfile -t lines <<< "$stderr"
+	[ "$tool" = sh ] || [ "$tool" = bash ] || [[ ${lines[0]} == "$tool: "* ]] || fails "not a sentence of $tool: $stderr" || return 1
+	[ -n "${lines[0]}" ] && [ "${#lines[@]}" = 1 ] || fails "expected one line on stderr, not: $stderr"
+}
+
+says() {
+	[[ "${stderr:-}${output:-}" == *"$1"* ]] || fails "does not say '$1': stdout: ${output:0:2000} stderr: ${stderr:-}"
+}
+
+# Nothing in TMPDIR, no half-written output beside it.
+nothing_left() {
+	local left
+	left=$(find "$BATS_TEST_TMPDIR/tmp" -mindepth 1 ; find "$BATS_TEST_TMPDIR" -name '*.part')
+	[ -z "$left" ] || fails "left behind: $left"
+}
+
+# The acceptance check of the container on each FILE: the reference check where it is, else hsinfo's own. Says which is missing.
+check() {
+	local file done_one=
+	for file; do
+		if [ -n "${HS_INTEROP:-}" ] && "$PYTHON" -c 'import h5py' 2>/dev/null; then
+			HS_VERBOSE=1 "$PYTHON" "$HS_INTEROP/check_hsf.py" "$file" || fails "$file does not pass check_hsf" || return 1
+			done_one=1
+		fi
+		if command -v hsinfo >/dev/null; then
+			hsinfo --check "$file" || fails "$file does not pass hsinfo --check" || return 1
+			done_one=1
+		fi
+		[ -n "$done_one" ] || echo "# skipped: no acceptance check is there (HS_INTEROP, hsinfo)" >&3
+	done
+}
