@@ -30,7 +30,7 @@ UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FORMATS := $(patsubst common/formats/%.c,%,$(sort $(shell grep -l '^const struct hs_format hs_format_' common/formats/*.c 2>/dev/null)))
 
-.PHONY: all help test check check-unit lint floors format bench fuzz install clean
+.PHONY: all units help test check check-unit lint floors format bench fuzz fuzzers install clean
 all: $(BINS)          ## build every tool
 
 help:                 ## this list
@@ -67,6 +67,50 @@ $(BUILD)/%: $(BUILD)/tools/%.o $(LIB)
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
+
+# libFuzzer brings its own main; the library is compiled with the same sanitizers (make fuzz)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $< $(LIB) $(LDFLAGS) $(LDLIBS) -o $@
+
+units: $(UNITS)
+fuzzers: $(FUZZERS)
+
+test:                 ## install what is missing, build, run all tests
+	BUILD=$(BUILD) scripts/test $(FILTER)
+
+check: all units      ## all tests with what is installed (FILTER=NAME for some)
+	BUILD=$(BUILD) scripts/test --built $(FILTER)
+
+check-unit: units     ## unit tests only
+	BUILD=$(BUILD) scripts/test --built --unit $(FILTER)
+
+lint:                 ## warnings as errors, cppcheck, shellcheck, man pages, floors
+	scripts/lint
+
+floors:               ## print the include graph, fail on a stray include
+	@scripts/floors
+
+format:               ## lay out the lines touched since HEAD (git clang-format)
+	git clang-format HEAD
+
+bench: all            ## ratios to the machine's floors and to scikit-learn (BENCH_SIZE=64x64x256 for a quick look)
+	BUILD=$(BUILD) scripts/bench
+
+fuzz:                 ## build the fuzzers into build-fuzz/fuzz
+	$(MAKE) BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' SAN=fuzzer-no-link,address,undefined fuzzers
+
+DEST = $(DESTDIR)$(PREFIX)
+install: all          ## programs, man pages, completions (DESTDIR= PREFIX=)
+	install -d $(DEST)/bin $(DEST)/share/doc/hstools $(DEST)/share/bash-completion/completions
+	install $(BINS) $(DEST)/bin
+	for page in $(wildcard man/*.[157]); do install -D -m 644 $$page $(DEST)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	for tool in $(TOOLS); do $(BUILD)/$$tool --describe=bash > $(DEST)/share/bash-completion/completions/$$tool || exit 1; done
+	for file in $(shell find share -type f 2>/dev/null); do install -D -m 644 $$file $(DEST)/share/hstools/$${file#share/} || exit 1; done
+	install -m 644 LICENSE $(wildcard README.md) $(DEST)/share/doc/hstools
+
+clean:                ## remove what was built
+	rm -rf build build-* out
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:
