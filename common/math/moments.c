@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/progress.h"
 
-enum { TILE = 256, F32_ROWS = 512, LANES = 16, GRAM_TILE = 64 };
-#define LANE_BYTES ((size_t)64 << 20)         /* all lanes together, while more than one */
+enum { TILE = 512, F32_ROWS = 1024, LANES = 16, GRAM_TILE = 64 };
+#define LANE_BYTES ((size_t)32 << 20)         /* all lanes together, while more than one */
 #define GRAM_BYTES ((size_t)512 << 20)        /* rows held at a time on the gram side */
 
 int hs_waves_each(struct hs_rowsource *rows, const char *task, size_t wave, hs_wave_fn fn, void *ctx, struct hs_err *err)
@@ -69,6 +69,22 @@ WIDE static void add_differences(const double *restrict y, const double *restric
 	}
 }
 
+WIDE static void add_differences_f32(const float *restrict x, const double *restrict first, size_t p, double *restrict sum,
+	double *restrict range)
+{
+	for (size_t j = 0; j < p; j++) {
+		const double d = (double)x[j] - first[j], far = fabs(d);
+		sum[j] += d;
+		range[j] = far > range[j] ? far : range[j];
+	}
+}
+
+WIDE static void centre_f32(const float *restrict x, const double *restrict mean, double scale, size_t n, float *restrict to)
+{
+	for (size_t j = 0; j < n; j++)
+		to[j] = (float)(((double)x[j] - mean[j]) * scale);
+}
+
 WIDE static void centre_to_float(const double *restrict y, const double *restrict mean, double scale, size_t n, float *restrict to)
 {
 	for (size_t j = 0; j < n; j++)
@@ -81,10 +97,18 @@ WIDE static void centre(const double *restrict y, const double *restrict mean, s
 		to[j] = y[j] - mean[j];
 }
 
-WIDE static void add_scaled(const float *restrict x, size_t n, double scale, double *restrict sum)
+/* sum += x scale + d weight: a product in float32 and its part of Chan's rule in one go over the tile */
+WIDE static void add_product(const float *restrict x, double scale, const double *restrict d, double weight, size_t n,
+	double *restrict sum)
 {
 	for (size_t j = 0; j < n; j++)
-		sum[j] += (double)x[j] * scale;
+		sum[j] += (double)x[j] * scale + weight * d[j];
+}
+
+WIDE static void add_multiple(const double *restrict x, size_t n, double factor, double *restrict sum)
+{
+	for (size_t j = 0; j < n; j++)
+		sum[j] += factor * x[j];
 }
 
 /* Eight running sums: as fast as the machine adds, and one order for every compiler. */
@@ -223,22 +247,44 @@ struct pass {
 	size_t *used_in_block;        /* gram: usable rows of each block; NULL otherwise */
 };
 
-static void panel_row(const struct pass *q, const struct slot *slot, size_t r, const double *y)
+/* One row into its place in the panels: y, or x when float32 rows are taken as they are (then y is NULL). */
+static void panel_row(const struct pass *q, const struct slot *slot, size_t r, const double *y, const float *x)
 {
 	const struct plan *s = &q->s;
 	for (size_t t = 0; t < s->n_tiles; t++) {
 		const size_t first = t * s->tile, width = first + s->tile <= s->n_chan ? s->tile : s->n_chan - first,
 			     at = first * s->block_rows + r * s->tile;
-		if (s->element == sizeof(float))
+		if (!y)
+			centre_f32(x + first, slot->mean + first, slot->scale, width, (float *)slot->panel + at);
+		else if (s->element == sizeof(float))
 			centre_to_float(y + first, slot->mean + first, slot->scale, width, (float *)slot->panel + at);
 		else
 			centre(y + first, slot->mean + first, width, (double *)slot->panel + at);
 	}
 }
 
-static void read_block(const struct pass *q, const struct hs_block *b, struct slot *slot, double *y, double *range)
+/* y before centring on the shift; float64 rows that nothing happens to are taken where they are. */
+static const double *row_of(const struct pass *q, const struct hs_block *b, size_t i, double *room, double *part, bool *full)
 {
-	const size_t p = q->s.n_chan, row_bytes = p * (b->type == HS_ROW_F32 ? sizeof(float) : sizeof(double));
+	const size_t p = q->s.n_chan;
+	*part = 0;
+	*full = true;
+	if (b->type == HS_ROW_F64 && !q->frame.poisson && q->frame.centre != HS_CENTRE_BOTH)
+		return (const double *)b->x + i * p;
+	*full = hs_row_frame_apply(&q->frame, b->type, (const char *)b->x + i * p * (b->type == HS_ROW_F32 ? sizeof(float) : sizeof(double)),
+		false, room, part);
+	return room;
+}
+
+static void read_block(const struct pass *q, const struct hs_block *b, struct slot *slot, double *room, double *range)
+{
+	const size_t p = q->s.n_chan;
+	double part;
+	bool full;
+	/* float32 rows that nothing happens to need no copy either */
+	const bool direct = b->type == HS_ROW_F32 && q->s.element == sizeof(float) && !q->frame.poisson &&
+		q->frame.centre != HS_CENTRE_BOTH;
+	const float *x = direct ? b->x : NULL;
 	double *first = slot->difference;     /* free until the lane needs it: the first row, about which the mean is taken */
 	slot->n = slot->n_empty = slot->n_negative = 0;
 	slot->row_means = 0;
@@ -249,8 +295,14 @@ static void read_block(const struct pass *q, const struct hs_block *b, struct sl
 	for (size_t i = 0; i < b->n_rows; i++) {
 		if (b->skip[i])
 			continue;
-		double part;
-		if (!hs_row_frame_apply(&q->frame, b->type, (const char *)b->x + i * row_bytes, false, y, &part)) {
+		if (direct) {
+			if (!slot->n++)
+				to_double(x + i * p, p, first);
+			add_differences_f32(x + i * p, first, p, slot->mean, range);
+			continue;
+		}
+		const double *y = row_of(q, b, i, room, &part, &full);
+		if (!full) {
 			slot->n_empty++;
 			slot->n_negative += part < 0;
 		} else if (q->frame.poisson) {
@@ -272,11 +324,12 @@ static void read_block(const struct pass *q, const struct hs_block *b, struct sl
 	for (size_t j = 0; j < p; j++)
 		slot->mean[j] = first[j] + slot->mean[j] / (double)slot->n;
 	for (size_t i = 0, r = 0; q->tiles && i < b->n_rows; i++) {
-		double part;
 		if (b->skip[i])
 			continue;
-		hs_row_frame_apply(&q->frame, b->type, (const char *)b->x + i * row_bytes, false, y, &part);
-		panel_row(q, slot, r++, y);
+		if (direct)
+			panel_row(q, slot, r++, NULL, x + i * p);
+		else
+			panel_row(q, slot, r++, row_of(q, b, i, room, &part, &full), NULL);
 	}
 }
 
@@ -307,9 +360,8 @@ static void add_outer(double *tile, size_t ld, const double *di, size_t ni, cons
 	if (weight == 0)
 		return;
 	for (size_t i = 0; i < ni; i++) {
-		const double w = weight * di[i];
-		for (size_t j = diagonal ? i : 0; j < nj; j++)
-			tile[i * ld + j] += w * dj[j];
+		const size_t j = diagonal ? i : 0;
+		add_multiple(dj + j, nj - j, weight * di[i], tile + i * ld + j);
 	}
 }
 
@@ -335,9 +387,9 @@ static void multiply(const struct pass *q, const struct slot *slot, double *tile
 	const struct plan *s = &q->s;
 	const int ni = (int)tile_width(s, ti), nj = (int)tile_width(s, tj), ld = (int)s->tile;
 	const bool diagonal = ti == tj;
-	add_outer(tile, s->tile, slot->difference + ti * s->tile, (size_t)ni, slot->difference + tj * s->tile, (size_t)nj, slot->weight,
-		diagonal);
+	const double *di = slot->difference + ti * s->tile, *dj = slot->difference + tj * s->tile;
 	if (s->element == sizeof(double)) {
+		add_outer(tile, s->tile, di, (size_t)ni, dj, (size_t)nj, slot->weight, diagonal);
 		const double *a = (const double *)slot->panel + ti * s->tile * s->block_rows, *b = (const double *)slot->panel +
 			tj * s->tile * s->block_rows;
 		if (diagonal)
@@ -355,9 +407,11 @@ static void multiply(const struct pass *q, const struct slot *slot, double *tile
 			cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, ni, (int)n, 1, a, ld, 0, product, ld);
 		else
 			cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, ni, nj, (int)n, 1, a, ld, b, ld, 0, product, ld);
-		for (size_t i = 0; i < (size_t)ni; i++)
-			add_scaled(product + i * s->tile + (diagonal ? i : 0), (size_t)nj - (diagonal ? i : 0), undo,
-				tile + i * s->tile + (diagonal ? i : 0));
+		for (size_t i = 0; i < (size_t)ni; i++) {
+			const size_t j = diagonal ? i : 0;
+			add_product(product + i * s->tile + j, undo, dj + j, first ? 0 : slot->weight * di[i], (size_t)nj - j,
+				tile + i * s->tile + j);
+		}
 	}
 }
 

@@ -14,7 +14,7 @@
  *
  * Accuracy. Each block is centred on its own mean before it is multiplied, and block results are joined by the rule of Chan,
  * Golub and LeVeque (Am. Stat. 37, 1983, 242), so a large constant offset costs nothing. Sums are float64. float32 sources are
- * multiplied in float32 over at most 512 rows at a time (error below 1e-6 of the largest eigenvalue) unless `exact` is set.
+ * multiplied in float32 over at most 1024 rows at a time (error below 1e-6 of the largest eigenvalue) unless `exact` is set.
  *
  * Order and memory. Block b belongs to lane b mod L, each lane adds its blocks in order, lanes are joined pairwise at the end;
  * within a lane, square tiles of the upper triangle are the tasks of the threads. L depends on n_chan alone, so the bits do
