@@ -20,6 +20,17 @@ static void choose_dimensions(struct hs_pixels *px)
 	}
 }
 
+void hs_pixels_count(const struct hs_signal *signal, size_t *n_pix, size_t *n_chan)
+{
+	struct hs_pixels px = { .signal = signal };
+	choose_dimensions(&px);
+	*n_pix = *n_chan = 1;
+	for (size_t i = 0; i < px.n_nav; i++)
+		*n_pix *= signal->axis[px.nav[i]].n;
+	for (size_t i = 0; i < px.n_sig; i++)
+		*n_chan *= signal->axis[px.sig[i]].n;
+}
+
 /* A map over the same pixels in another file; what is not exactly 0 there is left out. */
 static int add_mask_file(struct hs_pixels *px, const char *path, struct hs_err *err)
 {
@@ -49,16 +60,11 @@ int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, s
 	struct hs_err *err)
 {
 	size_t order[HS_MAX_RANK];
-	*px = (struct hs_pixels){ .signal = hs_in_signal(in, signal), .n_pix = 1, .n_chan = 1 };
+	*px = (struct hs_pixels){ .signal = hs_in_signal(in, signal) };
+	hs_pixels_count(px->signal, &px->n_pix, &px->n_chan);
 	choose_dimensions(px);
-	for (size_t i = 0; i < px->n_nav; i++) {
-		order[i] = px->nav[i];
-		px->n_pix *= px->signal->axis[px->nav[i]].n;
-	}
-	for (size_t i = 0; i < px->n_sig; i++) {
-		order[px->n_nav + i] = px->sig[i];
-		px->n_chan *= px->signal->axis[px->sig[i]].n;
-	}
+	memcpy(order, px->nav, px->n_nav * sizeof *order);
+	memcpy(order + px->n_nav, px->sig, px->n_sig * sizeof *order);
 	if (px->signal->mask && hs_signal_nav_count(px->signal) == px->n_pix) {
 		px->mask = hs_must_alloc(px->n_pix, 1);
 		memcpy(px->mask, px->signal->mask, px->n_pix);

@@ -21,6 +21,9 @@ struct hs_pixels {
 	size_t n_sig, sig[HS_MAX_RANK];       /* ... and channels */
 };
 
+/* How many pixels and channels that gives, before anything is opened. */
+void hs_pixels_count(const struct hs_signal *signal, size_t *n_pix, size_t *n_chan);
+
 int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, size_t signal, enum hs_rows_as as, uint64_t memory,
 	struct hs_err *err);
 void hs_pixels_close(struct hs_pixels *px);

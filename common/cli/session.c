@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "cli/libs.h"
 
 int hs_session_input(struct hs_run *run, size_t operand, struct hs_in **in, size_t *signal, struct hs_err *err)
@@ -28,6 +29,17 @@ int hs_session_input(struct hs_run *run, size_t operand, struct hs_in **in, size
 	char *shape = hs_signal_show(hs_in_signal(*in, *signal));
 	hs_stage("read %s: %s, %s", hs_in_name(*in), hs_in_path(*in, *signal), shape);
 	free(shape);
+	return 0;
+}
+
+int hs_session_memory(const struct hs_run *run, uint64_t taken, uint64_t *left, struct hs_err *err)
+{
+	const uint64_t all = hs_run_memory(run), least = UINT64_C(4) << 20;
+	char need[16];
+	if (all < taken || all - taken < least)
+		return hs_fail(err, HS_SYSTEM, "this needs --memory of %s or more",
+			hs_show_bytes((double)(run->common.memory - all + taken + least), need));
+	*left = all - taken;
 	return 0;
 }
 

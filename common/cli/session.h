@@ -12,6 +12,9 @@
 /* Opens operand number `operand` (standard input when there are fewer) and picks a signal by -d. */
 int hs_session_input(struct hs_run *run, size_t operand, struct hs_in **in, size_t *signal, struct hs_err *err);
 
+/* What --memory leaves for reading when the mathematics needs `taken` bytes; HS_SYSTEM when nothing sensible is left. */
+int hs_session_memory(const struct hs_run *run, uint64_t taken, uint64_t *left, struct hs_err *err);
+
 /* With --dry-run: says what would be done, once the tool knows it, and returns true: the tool then returns 0. */
 bool hs_session_dry(const struct hs_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,0 +1,245 @@
+/* hspca - principal components of a spectral data set. See hspca(1). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/pixels.h"
+#include "math/pca.h"
+#include "math/rank.h"
+
+enum centre_word { CENTRE_AUTO, CENTRE_NONE, CENTRE_CHANNEL, CENTRE_BOTH };
+
+struct params {
+	uint64_t n_comp;                      /* 0: chosen by the rank test */
+	int centre;
+	bool poisson, exact, denoise, no_scores, parallel;
+};
+
+enum { MOST_AUTO = 100, SCREE = 50 };         /* components computed when the number is to be found; shown in the scree plot */
+
+struct analysis {
+	struct hs_pca pca;
+	struct hs_ranks ranks;
+	size_t k;                             /* components kept */
+};
+
+static struct hs_moments_options how(const struct params *p)
+{
+	static const enum hs_centre meant[] = { [CENTRE_NONE] = HS_CENTRE_NONE, [CENTRE_CHANNEL] = HS_CENTRE_CHANNEL, [CENTRE_BOTH] = HS_CENTRE_BOTH };
+	const enum hs_centre automatic = p->poisson ? HS_CENTRE_NONE : HS_CENTRE_CHANNEL;
+	return (struct hs_moments_options){ .centre = p->centre == CENTRE_AUTO ? automatic : meant[p->centre], .poisson = p->poisson, .exact = p->exact };
+}
+
+/* One pass for the second moments, then their eigenvectors. */
+static int decompose(const struct params *p, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+{
+	const struct hs_moments_options options = how(p);
+	struct hs_moments m = { 0 };
+	int verdict = hs_moments_init(&m, px->source, &options, err);
+	if (verdict == 0 && m.n_used < m.n_rows)
+		hs_stage("%zu of %zu spectra left out: masked or not finite", m.n_rows - m.n_used, m.n_rows);
+	if (verdict == 0 && m.n_negative)
+		hs_warn("%zu spectra have a negative sum, which counts cannot have: they are left out", m.n_negative);
+	if (verdict == 0)
+		verdict = hs_pca_init(&a->pca, &m, px->source, p->n_comp ? p->n_comp : MOST_AUTO, err);
+	hs_moments_release(&m);
+	return verdict;
+}
+
+/* How many components are signal: all tests are reported, Tracy-Widom decides. */
+static int choose_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+{
+	struct hs_ranks *r = &a->ranks;
+	const struct hs_pca *pca = &a->pca;
+	hs_ranks_find(r, pca->eigenvalue, pca->n_eig, pca->n_rows_free, pca->n_chan_free);
+	if (p->parallel) {
+		size_t rank;
+		if (hs_rank_parallel(px->source, &pca->frame, run->common.seed, &rank, err) < 0)
+			return -1;
+		hs_ranks_set_parallel(r, rank, pca->n_chan_free);
+	}
+	hs_stage("rank: Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->tw, r->gd, r->minka, r->bic, r->elbow);
+	if (r->parallel != HS_RANK_UNKNOWN)
+		hs_stage("rank: parallel analysis %zu", r->parallel);
+	a->k = p->n_comp ? p->n_comp : r->chosen;
+	if (!p->n_comp && r->disagree)
+		hs_warn("%s", r->reason);
+	if (!p->n_comp && !r->chosen)
+		hs_warn("no component stands out of the noise: one is kept");
+	if (a->k > pca->n_comp && p->n_comp)
+		hs_warn("%zu components asked, the data have %zu", a->k, pca->n_comp);
+	a->k = a->k > pca->n_comp ? pca->n_comp : a->k ? a->k : 1;
+	return 0;
+}
+
+static void report(struct hs_run *run, const struct analysis *a)
+{
+	const struct hs_pca *pca = &a->pca;
+	struct hs_json *j = &run->report;
+	hs_json_int(j, "components", (long long)a->k);
+	hs_json_int(j, "spectra_used", (long long)pca->n_used);
+	hs_json_begin(j, "rank", '{');
+	hs_json_int(j, "tracy_widom", (long long)a->ranks.tw);
+	hs_json_int(j, "gavish_donoho", (long long)a->ranks.gd);
+	hs_json_int(j, "minka", (long long)a->ranks.minka);
+	hs_json_int(j, "bic", (long long)a->ranks.bic);
+	hs_json_int(j, "elbow", (long long)a->ranks.elbow);
+	if (a->ranks.parallel != HS_RANK_UNKNOWN)
+		hs_json_int(j, "parallel_analysis", (long long)a->ranks.parallel);
+	hs_json_bool(j, "disagree", a->ranks.disagree);
+	hs_json_end(j, '}');
+	hs_json_begin(j, "variance_ratio", '[');
+	for (size_t k = 0; k < a->k; k++)
+		hs_json_real(j, NULL, hs_pca_ratio(pca, k));
+	hs_json_end(j, ']');
+}
+
+/* ------------------------------------------------------------------ results */
+
+static int put_rows(void *ctx, size_t first_row, size_t n_rows, const float *values, struct hs_err *err)
+{
+	(void)first_row;
+	return hs_out_put(ctx, values, n_rows, err);
+}
+
+typedef int (*second_pass)(const struct hs_pca *, struct hs_rowsource *, size_t, hs_pca_put, void *, struct hs_err *);
+
+/* A second pass over the data whose rows go straight into the file. */
+static int write_pass(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first, second_pass pass,
+	const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+{
+	struct hs_sink *sink;
+	if (hs_out_stream(out, place, s, components_first, &sink, err) < 0)
+		return -1;
+	pass(&a->pca, px->source, a->k, put_rows, sink, err);
+	return hs_out_end_stream(out, sink, err);
+}
+
+static int write_scores(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+{
+	struct hs_signal s;
+	hs_pixels_maps(px, &s, "scores", px->signal->quantity, px->signal->units, HS_F32, "component", a->k);
+	const int verdict = write_pass(out, HS_AT_STEP, &s, true, hs_pca_scores, px, a, err);
+	hs_signal_release(&s);
+	return verdict;
+}
+
+static int write_denoised(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+{
+	struct hs_signal s;
+	hs_pixels_cube(px, &s, "data", HS_F32);
+	int verdict = px->nav[0] != 0 && px->n_nav ? hs_fail(err, HS_USAGE, "--denoise wants spectra, not a stack of images") :
+						     write_pass(out, HS_AT_ENTRY, &s, false, hs_pca_rebuild, px, a, err);
+	if (verdict == 0)
+		verdict = hs_out_default(out, HS_AT_ENTRY, "data", err);
+	hs_signal_release(&s);
+	return verdict;
+}
+
+static int write_spectra(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+{
+	static const struct hs_extras sign = { .comment = "sign: the element of largest magnitude is positive; order: by variance" };
+	struct hs_signal loadings, mean;
+	hs_pixels_spectra(px, &loadings, "loadings", "loading", "1", HS_F64, "component", a->k);
+	hs_pixels_spectrum(px, &mean, "mean", px->signal->quantity, px->signal->units, HS_F64);
+	const int verdict = hs_out_signal(out, HS_AT_STEP, &loadings, a->pca.loadings, &sign, err) < 0 ? -1 :
+		hs_out_signal(out, HS_AT_STEP, &mean, a->pca.frame.mean, NULL, err);
+	hs_signal_release(&loadings);
+	hs_signal_release(&mean);
+	return verdict;
+}
+
+/* Ratios of more components than are kept, so that the scree plot shows where the noise begins. */
+static int write_variance(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+{
+	const size_t most = a->k > SCREE ? a->k : SCREE, n = a->pca.n_eig < most ? a->pca.n_eig : most;
+	double *ratio = hs_alloc(n, sizeof *ratio, err), *cumulative = hs_alloc(n, sizeof *cumulative, err);
+	struct hs_signal s;
+	if (!ratio || !cumulative) {
+		free(ratio);
+		free(cumulative);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		ratio[i] = hs_pca_ratio(&a->pca, i);
+		cumulative[i] = ratio[i] + (i ? cumulative[i - 1] : 0);
+	}
+	hs_pixels_series(px, &s, "variance", "explained variance ratio", "1", HS_F64, "component", n);
+	s.log_scale = true;
+	const struct hs_column columns[] = { { "cumulative", "1", cumulative }, { "eigenvalue", px->signal->units, a->pca.eigenvalue } };
+	const struct hs_extras extras = { .n_columns = HS_LEN(columns), .column = columns };
+	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, ratio, &extras, err);
+	hs_signal_release(&s);
+	free(ratio);
+	free(cumulative);
+	return verdict;
+}
+
+static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+{
+	const struct params *p = run->tool->params;
+	struct hs_out *out;
+	if (hs_session_output(run, in, NULL, NULL, &out, err) < 0)
+		return -1;
+	if ((!p->no_scores && write_scores(out, px, a, err) < 0) || write_spectra(out, px, a, err) < 0 || write_variance(out, px, a, err) < 0 ||
+		(p->denoise && write_denoised(out, px, a, err) < 0)) {
+		hs_out_abandon(out);
+		return -1;
+	}
+	return hs_session_commit(run, out, in, signal, err);
+}
+
+static int run(struct hs_run *run, struct hs_err *err)
+{
+	const struct params *p = run->tool->params;
+	struct hs_in *in;
+	struct hs_pixels px = { 0 };
+	struct analysis a = { 0 };
+	size_t signal, n_pix, n_chan;
+	uint64_t memory;
+	if (hs_session_input(run, 0, &in, &signal, err) < 0)
+		return -1;
+	hs_pixels_count(hs_in_signal(in, signal), &n_pix, &n_chan);
+	const int threads = (int)run->common.threads;
+	const size_t k = p->n_comp ? p->n_comp : MOST_AUTO;
+	int verdict = 0;
+	if (!hs_session_dry(run, "decompose %zu spectra of %zu channels", n_pix, n_chan)) {
+		verdict = hs_session_memory(run, hs_moments_bytes(n_pix, n_chan, threads) + hs_pca_bytes(n_pix, n_chan, k, threads), &memory, err);
+		if (verdict == 0)
+			verdict = hs_pixels_open(&px, run, in, signal, p->exact ? HS_AS_F64 : HS_AS_AUTO, memory, err);
+		if (verdict == 0)
+			verdict = decompose(p, &px, &a, err);
+		if (verdict == 0)
+			verdict = choose_rank(p, run, &px, &a, err);
+		if (verdict == 0)
+			verdict = write_results(run, in, signal, &px, &a, err);
+		if (verdict == 0)
+			report(run, &a);
+	}
+	hs_pca_release(&a.pca);
+	hs_pixels_close(&px);
+	hs_in_close(in);
+	return verdict;
+}
+
+int main(int argc, char **argv)
+{
+	struct params p = { 0 };
+	const struct hs_opt options[] = {
+		HS_OPT_COUNT_OR('k', "components", &p.n_comp, "N", "auto", 1, 65536, "components to keep; auto: by the Tracy-Widom test"),
+		HS_OPT_CHOICE('c', "centre", &p.centre, "auto|none|channel|both", "what is subtracted first"),
+		HS_OPT_FLAG('p', "poisson", &p.poisson, "counts: scale to equal noise (Keenan and Kotula)"),
+		HS_OPT_FLAG(0, "denoise", &p.denoise, "also write the cube rebuilt from the components kept"),
+		HS_OPT_FLAG(0, "parallel-analysis", &p.parallel, "one more opinion on the rank, by shuffling"),
+		HS_OPT_FLAG(0, "exact", &p.exact, "float64 throughout, also for float32 data"),
+		HS_OPT_FLAG(0, "no-scores", &p.no_scores, "leave out the scores and their pass over the data"),
+	};
+	const struct hs_tool tool = { .name = "hspca", .summary = "principal components of a spectral data set", .operands = "[FILE]", .max_operands = 1,
+		.takes = "a signal: pixels x channels", .gives = "scores, loadings, variance, mean; with --denoise data",
+		.example = "hsload grid.3ds | hspca -k 4 | hsplot -o pca.png",
+		.uses = HS_USES_OUTPUT | HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_SEED | HS_USES_REPORT | HS_USES_CARRY, .options = options,
+		.n_options = HS_LEN(options), .params = &p, .run = run };
+	return hs_main(&tool, argc, argv);
+}
