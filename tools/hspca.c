@@ -181,6 +181,8 @@ static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, co
 {
 	const struct params *p = run->tool->params;
 	struct hs_out *out;
+	if (p->denoise)
+		run->common.carry = false;    /* the cube that goes along is the denoised one */
 	if (hs_session_output(run, in, NULL, NULL, &out, err) < 0)
 		return -1;
 	if ((!p->no_scores && write_scores(out, px, a, err) < 0) || write_spectra(out, px, a, err) < 0 || write_variance(out, px, a, err) < 0 ||

@@ -441,13 +441,12 @@ int hs_out_thumbnail(struct hs_out *out, const uint8_t *png, size_t n, const cha
 /* ------------------------------------------------------------------ what travels */
 
 /* A copied NXdata lost its dimension scales (their references point into the old file): take the remains off, attach anew. */
-static int attach_again(hid_t group)
+static int attach_again(struct hs_h5 *file, const char *path)
 {
-	struct hs_h5 here = { .id = group };
 	size_t n_axes = 0;
 	int bad = 0;
-	char **axes = hs_h5_attr_texts(&here, ".", "axes", &n_axes);
-	hid_t d = H5Dopen2(group, "data", H5P_DEFAULT), space = d >= 0 ? H5Dget_space(d) : -1;
+	char **axes = hs_h5_attr_texts(file, path, "axes", &n_axes);
+	hid_t group = H5Gopen2(file->id, path, H5P_DEFAULT), d = H5Dopen2(group, "data", H5P_DEFAULT), space = d >= 0 ? H5Dget_space(d) : -1;
 	const int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : 0;
 	const bool had_scales = d >= 0 && H5Aexists(d, "DIMENSION_LIST") > 0;
 	if (had_scales)
@@ -469,41 +468,39 @@ static int attach_again(hid_t group)
 		H5Sclose(space);
 	if (d >= 0)
 		H5Dclose(d);
+	H5Gclose(group);
 	hs_h5_free_list(axes, n_axes);
 	return bad;
 }
 
-/* NXdata groups at or right below a copied group. */
-static int attach_all(hid_t parent, const char *name)
+static bool is_class(struct hs_h5 *file, const char *path, const char *nx_class)
 {
-	struct hs_h5 here = { .id = parent };
-	int bad = 0;
-	char *class = hs_h5_attr_text(&here, name, "NX_class");
-	if (class && !strcmp(class, "NXdata")) {
-		hid_t g = H5Gopen2(parent, name, H5P_DEFAULT);
-		bad = g < 0 ? -1 : attach_again(g);
-		H5Gclose(g);
-	} else if (class && !strcmp(class, "NXprocess")) {
-		hid_t g = H5Gopen2(parent, name, H5P_DEFAULT);
-		struct hs_h5 inside = { .id = g };
-		size_t n = 0;
-		char **child = hs_h5_children(&inside, ".", &n);
-		for (size_t i = 0; i < n; i++)
-			bad |= attach_all(g, child[i]);
-		hs_h5_free_list(child, n);
-		H5Gclose(g);
-	}
+	char *class = hs_h5_attr_text(file, path, "NX_class");
+	const bool yes = class && !strcmp(class, nx_class);
 	free(class);
-	return bad;
+	return yes;
 }
 
-static bool is_nxdata(struct hs_h5 *file, const char *name)
+/* The copied group itself, or the NXdata right below it. */
+static int attach_all(struct hs_out *out, const char *name)
 {
-	char *path = hs_h5_join("/entry", name), *class = hs_h5_attr_text(file, path, "NX_class");
-	const bool yes = class && !strcmp(class, "NXdata");
-	free(class);
+	struct hs_h5 file = { .id = out->file };
+	size_t n = 0;
+	int bad = 0;
+	char *path = hs_h5_join("/entry", name), **child = NULL;
+	if (is_class(&file, path, "NXdata"))
+		bad = attach_again(&file, path);
+	else if (is_class(&file, path, "NXprocess"))
+		child = hs_h5_children(&file, path, &n);
+	for (size_t i = 0; i < n; i++) {
+		char *below = hs_h5_join(path, child[i]);
+		if (is_class(&file, below, "NXdata"))
+			bad |= attach_again(&file, below);
+		free(below);
+	}
+	hs_h5_free_list(child, n);
 	free(path);
-	return yes;
+	return bad;
 }
 
 int hs_out_carry(struct hs_out *out, struct hs_in *in, bool with_data, struct hs_err *err)
@@ -514,18 +511,17 @@ int hs_out_carry(struct hs_out *out, struct hs_in *in, bool with_data, struct hs
 	int bad = 0;
 	char **child = hs_h5_children(from, "/entry", &n);
 	for (size_t i = 0; i < n && !bad; i++) {
-		bool take = hs_starts(child[i], "process_") || (with_data && is_nxdata(from, child[i]));
+		char *path = hs_h5_join("/entry", child[i]);
+		bool take = hs_starts(child[i], "process_") || (with_data && is_class(from, path, "NXdata"));
 		for (size_t k = 0; k < HS_LEN(travels); k++)
 			take |= !strcmp(child[i], travels[k]);
-		if (!take)
-			continue;
-		char *path = hs_h5_join("/entry", child[i]);
-		bad |= H5Ocopy(from->id, path, out->entry, child[i], H5P_DEFAULT, H5P_DEFAULT) | attach_all(out->entry, child[i]);
+		if (take)
+			bad |= H5Ocopy(from->id, path, out->entry, child[i], H5P_DEFAULT, H5P_DEFAULT) | attach_all(out, child[i]);
 		if (hs_starts(child[i], "process_")) {
 			const int number = atoi(child[i] + strlen("process_"));
 			out->sequence = number > out->sequence ? number : out->sequence;
 		}
-		out->has_data |= with_data && !strcmp(child[i], "data");
+		out->has_data |= take && !strcmp(child[i], "data");
 		free(path);
 	}
 	hs_h5_free_list(child, n);
