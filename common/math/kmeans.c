@@ -59,6 +59,7 @@ struct view {
 	struct hs_rowsource *rows;
 	const struct space *space;
 	double *inv;                  /* unit: 1/|x| of each row, 0 for rows not used; else NULL */
+	float *len;                   /* |z| of each row, negative until the first pass that meets it */
 	size_t n_used;
 	double scatter;               /* sum of |z|^2 */
 };
@@ -176,10 +177,21 @@ static size_t pack(
 			shift_mixed(to, (const float *)block->x + i * p, inv, s->shift, s->scale, p);
 		else
 			shift_f64(to, (const double *)block->x + i * p, inv, s->shift, s->scale, p);
-		len[used] = length(to, p);
+		float *known = view->len + block->first_row + i;
+		if (*known < 0)
+			*known = length(to, p);
+		len[used] = *known;
 		index[used++] = i;
 	}
 	return used;
+}
+
+static int view_lengths(struct view *view, struct hs_err *err)
+{
+	view->len = hs_alloc(view->rows->n_rows, sizeof *view->len, err);
+	for (size_t i = 0; view->len && i < view->rows->n_rows; i++)
+		view->len[i] = -1;
+	return view->len ? 0 : -1;
 }
 
 static size_t chunk_rows(size_t p)
@@ -1186,7 +1198,8 @@ int hs_kmeans(struct hs_rowsource *rows, const struct hs_kmeans_options *opt, st
 	}
 	if (!(x = hs_alloc(n_x, rows->type == HS_ROW_F32 ? sizeof(float) : sizeof(double), err)) ||
 		gather(&full, row, m, x, &scatter, err) < 0 || scale_space(&full, &space, scatter, err) < 0 ||
-		!(sample.rows = hs_array_rows_new(x, rows->type, m, p, NULL, err)) ||
+		!(sample.rows = hs_array_rows_new(x, rows->type, m, p, NULL, err)) || view_lengths(&sample, err) < 0 ||
+		(!whole && view_lengths(&full, err) < 0) ||
 		(space.unit && !(sample.inv = hs_alloc(m, sizeof(double), err))))
 		goto out;
 	sample.n_used = m;
@@ -1231,7 +1244,9 @@ out:
 	free(runs);
 	hs_array_rows_free(sample.rows);
 	free(sample.inv);
+	free(sample.len);
 	free(full.inv);
+	free(full.len);
 	free(space.shift);
 	free(space.shift32);
 	free(used);
