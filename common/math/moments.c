@@ -29,9 +29,13 @@ int hs_waves_each(struct hs_rowsource *rows, const char *task, size_t wave, hs_w
 			size_t n_rows = 0;
 			for (size_t b = 0; b < n; b++) {
 				const size_t start = (first + b) * rows->block_rows, left = batch.n_rows - start;
-				block[b] = (struct hs_block){ .index = batch.first_block + first + b, .first_row = batch.first_row + start,
-					.n_rows = left < rows->block_rows ? left : rows->block_rows, .n_chan = rows->n_chan,
-					.type = rows->type, .x = (const char *)batch.x + start * row_bytes, .skip = batch.skip + start };
+				block[b] = (struct hs_block){ .index = batch.first_block + first + b,
+					.first_row = batch.first_row + start,
+					.n_rows = left < rows->block_rows ? left : rows->block_rows,
+					.n_chan = rows->n_chan,
+					.type = rows->type,
+					.x = (const char *)batch.x + start * row_bytes,
+					.skip = batch.skip + start };
 				n_rows += block[b].n_rows;
 			}
 			verdict = fn(ctx, block, n, err);
@@ -47,7 +51,8 @@ int hs_waves_each(struct hs_rowsource *rows, const char *task, size_t wave, hs_w
 
 /* Loops over channels, element by element, so that wider vectors do the same arithmetic: compiled for several of them, and
  * chosen at start-up. They read every spectrum twice and would cost a third of the time of the products otherwise. */
-#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                        \
+	!defined(__SANITIZE_THREAD__)
 #define WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDE
@@ -85,7 +90,8 @@ WIDE static void centre_f32(const float *restrict x, const double *restrict mean
 		to[j] = (float)(((double)x[j] - mean[j]) * scale);
 }
 
-WIDE static void centre_to_float(const double *restrict y, const double *restrict mean, double scale, size_t n, float *restrict to)
+WIDE static void centre_to_float(
+	const double *restrict y, const double *restrict mean, double scale, size_t n, float *restrict to)
 {
 	for (size_t j = 0; j < n; j++)
 		to[j] = (float)((y[j] - mean[j]) * scale);
@@ -124,7 +130,8 @@ static double sum_of(const double *y, size_t n)
 	return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
-bool hs_row_frame_apply(const struct hs_row_frame *f, enum hs_row_type type, const void *x, bool whole, double *y, double *row_part)
+bool hs_row_frame_apply(
+	const struct hs_row_frame *f, enum hs_row_type type, const void *x, bool whole, double *y, double *row_part)
 {
 	const size_t p = f->n_chan;
 	*row_part = 0;
@@ -201,7 +208,8 @@ static size_t panel_values(const struct plan *s)
 
 size_t hs_moments_bytes(size_t n_rows, size_t n_chan, int threads)
 {
-	const size_t used = n_rows < n_chan ? n_rows : n_chan, block_rows = hs_block_rows(n_chan), t = (size_t)(threads > 0 ? threads : 1);
+	const size_t used = n_rows < n_chan ? n_rows : n_chan, block_rows = hs_block_rows(n_chan),
+		     t = (size_t)(threads > 0 ? threads : 1);
 	const struct plan s = plan_for(n_chan, block_rows, false, t);
 	size_t bytes = used * used * sizeof(double) + s.wave * (panel_values(&s) + 4 * n_chan + 2 * block_rows) * sizeof(double)
 		+ t * (2 * n_chan + s.tile * s.tile) * sizeof(double) + (8 + s.n_lanes) * n_chan * sizeof(double);
@@ -271,8 +279,8 @@ static const double *row_of(const struct pass *q, const struct hs_block *b, size
 	*full = true;
 	if (b->type == HS_ROW_F64 && !q->frame.poisson && q->frame.centre != HS_CENTRE_BOTH)
 		return (const double *)b->x + i * p;
-	*full = hs_row_frame_apply(&q->frame, b->type, (const char *)b->x + i * p * (b->type == HS_ROW_F32 ? sizeof(float) : sizeof(double)),
-		false, room, part);
+	*full = hs_row_frame_apply(&q->frame, b->type,
+		(const char *)b->x + i * p * (b->type == HS_ROW_F32 ? sizeof(float) : sizeof(double)), false, room, part);
 	return room;
 }
 
@@ -355,7 +363,8 @@ static void join_means(struct pass *q, struct slot *slot, struct lane *lane, siz
 		q->column_sum[j] += slot->raw_sum[j];
 }
 
-static void add_outer(double *tile, size_t ld, const double *di, size_t ni, const double *dj, size_t nj, double weight, bool diagonal)
+static void add_outer(
+	double *tile, size_t ld, const double *di, size_t ni, const double *dj, size_t nj, double weight, bool diagonal)
 {
 	if (weight == 0)
 		return;
@@ -445,7 +454,9 @@ static int take_wave(void *ctx, const struct hs_block *block, size_t n_blocks, s
 static int pass_init(struct pass *q, const struct hs_row_frame *frame, struct hs_rowsource *rows, bool tiles, struct hs_err *err)
 {
 	const size_t p = rows->n_chan, threads = (size_t)hs_par_threads();
-	*q = (struct pass){ .s = plan_for(p, rows->block_rows, rows->type == HS_ROW_F32 && !frame->exact, threads), .frame = *frame, .tiles = tiles };
+	*q = (struct pass){ .s = plan_for(p, rows->block_rows, rows->type == HS_ROW_F32 && !frame->exact, threads),
+		.frame = *frame,
+		.tiles = tiles };
 	const struct plan *s = &q->s;
 	q->row = hs_alloc(threads, 2 * p * sizeof(double), err);
 	q->column_sum = q->row ? hs_alloc(p, sizeof(double), err) : NULL;
@@ -507,7 +518,8 @@ static void merge_lanes(struct pass *q, struct lane *left, struct lane *right)
 		pair_place(s, pair, &ti, &tj);
 		for (size_t i = 0; i < s->tile * s->tile; i++)
 			to[i] += from[i];
-		add_outer(to, s->tile, d + ti * s->tile, tile_width(s, ti), d + tj * s->tile, tile_width(s, tj), weight, ti == tj);
+		add_outer(
+			to, s->tile, d + ti * s->tile, tile_width(s, ti), d + tj * s->tile, tile_width(s, tj), weight, ti == tj);
 	}
 }
 
@@ -524,7 +536,8 @@ static int run_pass(struct pass *q, struct hs_rowsource *rows, const char *task,
 			q->lane[i + step].tile = NULL;
 		}
 	if (!q->n_used)
-		return hs_fail(err, HS_BAD_DATA, "no usable spectrum: all %zu are masked or hold values that are not finite", rows->n_rows);
+		return hs_fail(err, HS_BAD_DATA, "no usable spectrum: all %zu are masked or hold values that are not finite",
+			rows->n_rows);
 	return 0;
 }
 
@@ -625,8 +638,8 @@ static void gram_tile(const struct gram *g, size_t r0, size_t n_rows, const doub
 {
 	const size_t p = g->m->frame.n_chan, size = g->m->size;
 	const int ip = (int)p;
-	cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n_rows, (int)n, ip, 1 / g->m->divisor, g->held + r0 * p, ip, y, ip, 0,
-		g->m->matrix + (g->first_used[g->from] + r0) * size + c0, (int)size);
+	cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n_rows, (int)n, ip, 1 / g->m->divisor, g->held + r0 * p, ip, y,
+		ip, 0, g->m->matrix + (g->first_used[g->from] + r0) * size + c0, (int)size);
 }
 
 static int gram_wave(void *ctx, const struct hs_block *block, size_t n_blocks, struct hs_err *err)
@@ -695,7 +708,8 @@ static int row_side(struct hs_moments *m, struct hs_rowsource *rows, size_t hold
 		m->n_flat += !(m->frame.root_sum[j] > 0);
 	m->gram = true;
 	m->size = m->n_used;
-	const size_t fit = (hold_bytes ? hold_bytes : GRAM_BYTES) / block_bytes, group = fit < 1 ? 1 : fit < n_blocks ? fit : n_blocks;
+	const size_t fit = (hold_bytes ? hold_bytes : GRAM_BYTES) / block_bytes;
+	const size_t group = fit < 1 ? 1 : fit < n_blocks ? fit : n_blocks;
 	struct gram g = { .m = m, .n_wave = 4, .wave_rows = rows->block_rows };
 	g.first_used = hs_alloc(n_blocks + 1, sizeof(size_t), err);
 	m->matrix = g.first_used ? hs_alloc(m->size * m->size, sizeof(double), err) : NULL;
@@ -719,9 +733,13 @@ int hs_moments_init(struct hs_moments *m, struct hs_rowsource *rows, const struc
 		return hs_fail(err, HS_USAGE, "Poisson scaling does not go with centring: scaled spectra are not centred");
 	if (!n || !p)
 		return hs_fail(err, HS_BAD_DATA, "there are no spectra: %zu rows of %zu channels", n, p);
+	if (p > INT32_MAX)
+		return hs_fail(err, HS_BAD_DATA, "%zu channels are more than can be counted in 31 bits", p);
 	if (n > HS_MOMENTS_MAX && p > HS_MOMENTS_MAX)
-		return hs_fail(err, HS_BAD_DATA, "%zu spectra of %zu channels are too many both ways: one of the two must be at most %d; "
-			"bin or crop the channels", n, p, HS_MOMENTS_MAX);
+		return hs_fail(err, HS_BAD_DATA,
+			"%zu spectra of %zu channels are too many both ways: one of the two must be at most %d; "
+			"bin or crop the channels",
+			n, p, HS_MOMENTS_MAX);
 	if (!frame_init(&m->frame, p, options, err))
 		return -1;
 	return n < p ? row_side(m, rows, options->hold_bytes, err) : channel_side(m, rows, err);

@@ -35,7 +35,7 @@ struct hs_moments_options {
 	enum hs_centre centre;
 	bool poisson;                 /* wants centre NONE */
 	bool exact;                   /* float64 throughout, also for float32 sources */
-	size_t hold_bytes;            /* fewer rows than channels: float64 rows held at a time, 0: 512 MiB; decides passes, not bits */
+	size_t hold_bytes;            /* gram: float64 rows held at a time, 0: 512 MiB; decides passes, not bits */
 };
 
 /* How x becomes y; all a second pass needs to know. Owns its arrays (n_chan each). */
@@ -53,19 +53,20 @@ struct hs_moments {
 	size_t n_rows, n_used;        /* n_used: not skipped */
 	size_t n_empty;               /* poisson: used rows whose sum is not positive, of which */
 	size_t n_negative;            /* have a sum below zero */
-	size_t n_flat;                /* channels with nothing on the diagonal; poisson: empty channels */
+	size_t n_flat;                /* channels with nothing on the diagonal (gram: 0); poisson: empty channels */
 	bool gram;                    /* matrix is of rows, not of channels */
 	size_t size;                  /* order of the matrix: n_chan, or n_used when gram */
 	double *matrix;               /* size x size, only the upper triangle is set */
 	double divisor;
-	double noise;                 /* poisson: variance that counting noise gives an element of y: 1 / sum of all counts; else 0 */
+	double noise;                 /* poisson: variance of counting noise in an element of y, 1 / all counts; else 0 */
 };
 
 /* Fills m in one pass (gram: one for means, then two for every hold_bytes of float64 rows). HS_BAD_DATA when no row is usable or
  * both the number of rows and of channels exceed HS_MOMENTS_MAX; HS_USAGE for poisson with centring. m is released by the
  * caller, also after failure. */
 #define HS_MOMENTS_MAX 16384
-int hs_moments_init(struct hs_moments *m, struct hs_rowsource *rows, const struct hs_moments_options *options, struct hs_err *err);
+int hs_moments_init(
+	struct hs_moments *m, struct hs_rowsource *rows, const struct hs_moments_options *options, struct hs_err *err);
 void hs_moments_release(struct hs_moments *m);
 
 /* Bytes hs_moments_init holds at its peak (matrix included, the row source's own buffers not), for n rows x p channels. */
@@ -74,7 +75,8 @@ size_t hs_moments_bytes(size_t n_rows, size_t n_chan, int threads);
 /* y of one raw row before centring on the shift: values in y, false (and zeros) when poisson finds the row empty. With `whole`,
  * y is final: shift subtracted, poisson columns scaled. *row_part is what undoes the row's own change: r (BOTH), sqrt(g)
  * (poisson), 0 otherwise. */
-bool hs_row_frame_apply(const struct hs_row_frame *f, enum hs_row_type type, const void *x, bool whole, double *y, double *row_part);
+bool hs_row_frame_apply(
+	const struct hs_row_frame *f, enum hs_row_type type, const void *x, bool whole, double *y, double *row_part);
 
 /* Consecutive blocks, up to `wave` of them, to fn on the calling thread, in order, which runs its own parallel loops and may
  * deliver results in row order. A negative return stops the pass. */

@@ -25,7 +25,8 @@ size_t hs_pca_bytes(size_t n_rows, size_t n_chan, size_t n_comp, int threads)
 {
 	const size_t size = least(n_rows, n_chan), k = least(n_comp, size), t = (size_t)(threads > 0 ? threads : 1),
 		     block = hs_block_rows(n_chan), wave = wave_for(t);
-	const size_t solve = hs_la_eigh_bytes(size, k) + (size + 3 * k * n_chan) * sizeof(double),
+	const size_t turn = n_rows < n_chan ? k * n_rows + wave * block * n_chan : 0;
+	const size_t solve = hs_la_eigh_bytes(size, k) + (size + 3 * k * n_chan + turn) * sizeof(double),
 		     pass = (t * (n_chan + block * (n_chan + k)) + 2 * k * n_chan) * sizeof(double)
 			+ wave * block * (n_chan > k ? n_chan : k) * sizeof(float);
 	return solve > pass ? solve : pass;
@@ -57,7 +58,8 @@ static int turn_wave(void *ctx, const struct hs_block *block, size_t n_blocks, s
 {
 	(void)err;
 	struct turn *t = ctx;
-	const size_t p = t->pca->n_chan, k = t->pca->n_comp, tiles = (p + CHANNEL_TILE - 1) / CHANNEL_TILE, n_all = t->pca->n_used;
+	const size_t p = t->pca->n_chan, k = t->pca->n_comp, tiles = (p + CHANNEL_TILE - 1) / CHANNEL_TILE,
+		     n_all = t->pca->n_used;
 #pragma omp parallel for schedule(dynamic) num_threads(hs_par_threads())
 	for (size_t b = 0; b < n_blocks; b++)
 		t->n_used[b] = pack(&t->pca->frame, &block[b], t->y + b * t->wave_rows * p);
@@ -68,8 +70,9 @@ static int turn_wave(void *ctx, const struct hs_block *block, size_t n_blocks, s
 		size_t at = t->done;
 		for (size_t b = 0; b < n_blocks; at += t->n_used[b++])
 			if (t->n_used[b])
-				cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)k, (int)width, (int)t->n_used[b], 1, t->u + at,
-					(int)n_all, t->y + b * t->wave_rows * p + first, (int)p, 1, t->pca->basis + first, (int)p);
+				cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)k, (int)width, (int)t->n_used[b], 1,
+					t->u + at, (int)n_all, t->y + b * t->wave_rows * p + first, (int)p, 1,
+					t->pca->basis + first, (int)p);
 	}
 	for (size_t b = 0; b < n_blocks; b++)
 		t->done += t->n_used[b];
@@ -133,8 +136,13 @@ static int fix_signs(struct hs_pca *pca, struct hs_err *err)
 
 int hs_pca_init(struct hs_pca *pca, struct hs_moments *m, struct hs_rowsource *rows, size_t n_comp, struct hs_err *err)
 {
-	const size_t p = m->frame.n_chan, n_eig = least(m->n_used, p), degrees = m->n_used - (m->frame.centre == HS_CENTRE_NONE ? 0 : 1);
-	*pca = (struct hs_pca){ .frame = m->frame, .n_used = m->n_used, .n_chan = p, .n_comp = least(n_comp, n_eig), .n_eig = n_eig,
+	const size_t p = m->frame.n_chan, n_eig = least(m->n_used, p),
+		     degrees = m->n_used - (m->frame.centre == HS_CENTRE_NONE ? 0 : 1);
+	*pca = (struct hs_pca){ .frame = m->frame,
+		.n_used = m->n_used,
+		.n_chan = p,
+		.n_comp = least(n_comp, n_eig),
+		.n_eig = n_eig,
 		.noise = m->noise };
 	m->frame = (struct hs_row_frame){ 0 };
 	pca->n_rows_free = degrees - m->n_empty;
@@ -189,7 +197,8 @@ static void project_rows(const struct project *q, const struct hs_block *b, doub
 			memset((char *)y + i * q->row_bytes, 0, q->row_bytes);
 			continue;
 		}
-		const bool full = hs_row_frame_apply(&pca->frame, b->type, (const char *)b->x + i * in_bytes, true, row, &part[i]);
+		const bool full =
+			hs_row_frame_apply(&pca->frame, b->type, (const char *)b->x + i * in_bytes, true, row, &part[i]);
 		if (!full)
 			part[i] = 0;
 		if (q->f32)

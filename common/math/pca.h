@@ -32,7 +32,7 @@ struct hs_pca {
 };
 
 /* Takes matrix and frame out of m (the caller still releases m). rows is read once more when m->gram. n_comp is cut to
- * min(n_used, n_chan); 0 gives eigenvalues alone. */
+ * min(n_used, n_chan); 0 gives eigenvalues alone. Released by the caller, also after failure. */
 int hs_pca_init(struct hs_pca *pca, struct hs_moments *m, struct hs_rowsource *rows, size_t n_comp, struct hs_err *err);
 void hs_pca_release(struct hs_pca *pca);
 

@@ -65,7 +65,9 @@ static size_t define(const double *x, size_t n, size_t p, const uint8_t *skip, s
 		for (size_t j = 0; j < p; j++)
 			sum += x[i * p + j];
 		for (size_t j = 0; j < p; j++)
-			y[used * p + j] = o.poisson && sum <= 0 ? 0 : x[i * p + j] - (o.centre == HS_CENTRE_BOTH ? sum / (long double)p : 0);
+			y[used * p + j] = o.poisson && sum <= 0
+						  ? 0
+						  : x[i * p + j] - (o.centre == HS_CENTRE_BOTH ? sum / (long double)p : 0);
 		used++;
 	}
 	for (size_t j = 0; j < p; j++) {
@@ -92,7 +94,8 @@ static size_t define(const double *x, size_t n, size_t p, const uint8_t *skip, s
 }
 
 /* Largest deviation of m from the definition, relative to the largest element. */
-static double deviation(const struct hs_moments *m, const double *x, size_t n, size_t p, const uint8_t *skip, struct hs_moments_options o)
+static double deviation(
+	const struct hs_moments *m, const double *x, size_t n, size_t p, const uint8_t *skip, struct hs_moments_options o)
 {
 	long double *y = calloc(n * p, sizeof *y);
 	const size_t used = define(x, n, p, skip, o, y), size = m->gram ? used : p, inner = m->gram ? p : used,
@@ -111,7 +114,8 @@ static double deviation(const struct hs_moments *m, const double *x, size_t n, s
 	return worst / largest;
 }
 
-static void against_definition(const char *name, const double *x, size_t n, size_t p, const uint8_t *skip, struct hs_moments_options o)
+static void against_definition(
+	const char *name, const double *x, size_t n, size_t p, const uint8_t *skip, struct hs_moments_options o)
 {
 	struct hs_moments m = moments_of(x, HS_ROW_F64, n, p, skip, o);
 	const double off = deviation(&m, x, n, p, skip, o);
@@ -188,11 +192,12 @@ static void one_order(const char *name, const void *x, enum hs_row_type type, si
 		.fail_at = SIZE_MAX };
 	struct hs_moments trickled;
 	struct hs_err err = { 0 };
-	tap_ok(hs_moments_init(&trickled, &t.base, &o, &err) == 0 && same_bits(&first, &trickled), "%s: and from batches of one block", name);
+	tap_ok(hs_moments_init(&trickled, &t.base, &o, &err) == 0 && same_bits(&first, &trickled),
+		"%s: and from batches of one block", name);
 	hs_moments_release(&trickled);
 	t.fail_at = 1;
-	tap_ok(hs_moments_init(&trickled, &t.base, &o, &err) == -1 && err.status == HS_SYSTEM, "%s: a failing source ends it: %s", name,
-		err.text);
+	tap_ok(hs_moments_init(&trickled, &t.base, &o, &err) == -1 && err.status == HS_SYSTEM, "%s: a failing source ends it: %s",
+		name, err.text);
 	hs_moments_release(&trickled);
 	hs_moments_release(&first);
 	free(skip);
@@ -248,8 +253,8 @@ int main(void)
 	double total = 0;
 	for (size_t i = 0; i < N * P; i++)
 		total += i / P == 11 ? 0 : c[i];
-	tap_ok(m.n_empty == 2 && m.n_negative == 1 && m.n_flat == 1, "poisson: empty rows %zu, negative %zu, empty channels %zu", m.n_empty,
-		m.n_negative, m.n_flat);
+	tap_ok(m.n_empty == 2 && m.n_negative == 1 && m.n_flat == 1, "poisson: empty rows %zu, negative %zu, empty channels %zu",
+		m.n_empty, m.n_negative, m.n_flat);
 	tap_ok(fabs(m.noise * total - 1) < 1e-12, "poisson: noise variance is 1 / all counts");
 	hs_moments_release(&m);
 
@@ -257,7 +262,8 @@ int main(void)
 	double *far = hs_must_alloc(N * P, sizeof *far);
 	for (size_t i = 0; i < N * P; i++)
 		far[i] = x[i] + 1e8;
-	struct hs_moments near_zero = moments_of(x, HS_ROW_F64, N, P, NULL, channel), offset = moments_of(far, HS_ROW_F64, N, P, NULL, channel);
+	struct hs_moments near_zero = moments_of(x, HS_ROW_F64, N, P, NULL, channel),
+			  offset = moments_of(far, HS_ROW_F64, N, P, NULL, channel);
 	double off = 0;
 	for (size_t i = 0; i < P; i++)
 		for (size_t j = i; j < P; j++)
@@ -300,9 +306,11 @@ int main(void)
 	one_order("fewer rows than channels", wide, HS_ROW_F64, WIDE - 20, WIDE, channel);
 	one_order("counts", c, HS_ROW_F64, N, P, poisson);
 
-	refused("poisson with centring", 4, 4, (struct hs_moments_options){ .centre = HS_CENTRE_CHANNEL, .poisson = true }, HS_USAGE);
+	refused("poisson with centring", 4, 4, (struct hs_moments_options){ .centre = HS_CENTRE_CHANNEL, .poisson = true },
+		HS_USAGE);
 	refused("an empty source", 0, 4, none, HS_BAD_DATA);
 	refused("too many rows and channels", 20000, 20000, none, HS_BAD_DATA);
+	refused("a row that no memory holds", 1, (size_t)1 << 40, none, HS_BAD_DATA);
 	refused("a source without usable rows", 4, 4, channel, HS_BAD_DATA);
 	refused("a short source without usable rows", 2, 4, channel, HS_BAD_DATA);
 	tap_ok(hs_moments_bytes(1000000, 1024, 2) < (size_t)512 << 20, "a million spectra of 1024 channels need %zu MiB",
