@@ -56,8 +56,8 @@ void hs_la_orthonormalise(double *v, size_t k, size_t n)
 	size_t axis = 0;
 	for (size_t i = 0; i < k; i++) {
 		const double left = against_earlier(v, i, n);
-		/* The squared rests of all axes add up to n - i >= 1, so one has at least 1/sqrt(n); rests only shrink as rows are
-		 * added, so an axis that was passed over need not be tried again. */
+		/* The squared rests of all axes add up to n - i >= 1, so one has at least 1/sqrt(n); rests only shrink as rows
+		 * are added, so an axis that was passed over need not be tried again. */
 		const double least = 0.5 / sqrt((double)n);
 		for (int fresh = left < 1e-10; fresh && axis < n; axis++) {
 			memset(v + i * n, 0, n * sizeof(double));
@@ -127,9 +127,11 @@ int hs_la_eigh(double *a, size_t size, size_t n_vectors, double *value, double *
 {
 	const double magnitude = upper_magnitude(a, size);
 	if (isnan(magnitude))
-		return hs_fail(err, HS_BAD_DATA, "a matrix of order %zu for an eigenproblem holds values that are not finite", size);
+		return hs_fail(
+			err, HS_BAD_DATA, "a matrix of order %zu for an eigenproblem holds values that are not finite", size);
 	if (size > INT32_MAX / 32 || n_vectors > size)
-		return hs_fail(err, HS_BAD_DATA, "an eigenproblem of order %zu with %zu vectors is out of range", size, n_vectors);
+		return hs_fail(
+			err, HS_BAD_DATA, "an eigenproblem of order %zu with %zu vectors is out of range", size, n_vectors);
 	if (!size)
 		return 0;
 	/* far from 1, the absolute thresholds inside LAPACK would meet underflow; a power of two costs no bits */
@@ -151,7 +153,7 @@ int hs_la_eigh(double *a, size_t size, size_t n_vectors, double *value, double *
 		w.e = w.d + size;
 		w.tau = w.e + size;
 		w.support = w.iwork + 10 * size;
-		dsytrd_("L", &n, a, &n, w.diagonal, w.off, w.tau, w.work, &lwork, &info, 1);      /* row-major upper is its lower */
+		dsytrd_("L", &n, a, &n, w.diagonal, w.off, w.tau, w.work, &lwork, &info, 1); /* row-major upper is its lower */
 		if (info == 0 && value) {
 			memcpy(value, w.diagonal, size * sizeof(double));
 			memcpy(w.e, w.off, size * sizeof(double));
@@ -167,7 +169,8 @@ int hs_la_eigh(double *a, size_t size, size_t n_vectors, double *value, double *
 		if (info == 0 && k)
 			info = vectors_of(&w, a, n, k, lwork, vector);
 		if (info)
-			verdict = hs_fail(err, HS_BUG, "the eigenproblem of order %zu did not converge (LAPACK info %d)", size, info);
+			verdict = hs_fail(
+				err, HS_BUG, "the eigenproblem of order %zu did not converge (LAPACK info %d)", size, info);
 	}
 	free(w.diagonal);
 	free(w.work);

@@ -174,8 +174,8 @@ size_t hs_rank_minka(const double *eig, size_t n_eig, size_t n, size_t p)
 		double hessian = inside + outside + (dp - dk) * dk * log_n;
 		for (size_t i = 0; i < k; i++)
 			hessian += (dp - dk) * log(fmax(1 / noise - 1 / eig[i], floor / (eig[0] * eig[0])));
-		const double evidence = volume - logs * dn / 2 - log(noise) * dn * (dp - dk) / 2 + log(2 * M_PI) * (m + dk) / 2 - hessian / 2
-			- dk * log_n / 2;
+		const double evidence = volume - logs * dn / 2 - log(noise) * dn * (dp - dk) / 2 + log(2 * M_PI) * (m + dk) / 2 -
+					hessian / 2 - dk * log_n / 2;
 		if (evidence > best) {
 			best = evidence;
 			answer = k;
@@ -255,7 +255,8 @@ static double *by_channel(struct sample *s, struct hs_err *err)
 	return t;
 }
 
-static double *read_sample(struct hs_rowsource *rows, const struct hs_row_frame *frame, uint64_t seed, size_t *n_used, struct hs_err *err)
+static double *read_sample(
+	struct hs_rowsource *rows, const struct hs_row_frame *frame, uint64_t seed, size_t *n_used, struct hs_err *err)
 {
 	const size_t p = rows->n_chan, most = p > WIDE_CHANNELS ? SAMPLE_ROWS_WIDE : SAMPLE_ROWS;
 	struct sample s = { .frame = frame, .p = p, .n_strata = least(rows->n_rows, most) };
@@ -291,8 +292,8 @@ static int spectrum(const double *t, size_t n, size_t p, double *value, double *
 	double *a = hs_alloc(size * size, sizeof *a, err);
 	if (!a)
 		return -1;
-	cblas_dsyrk(CblasRowMajor, CblasUpper, n < p ? CblasTrans : CblasNoTrans, (int)size, (int)(n < p ? p : n), 1, t, (int)n, 0, a,
-		(int)size);
+	cblas_dsyrk(CblasRowMajor, CblasUpper, n < p ? CblasTrans : CblasNoTrans, (int)size, (int)(n < p ? p : n), 1, t, (int)n,
+		0, a, (int)size);
 	const int verdict = hs_la_eigh(a, size, first ? 1 : 0, value, first, err);
 	free(a);
 	return verdict;
@@ -307,7 +308,8 @@ static int remove_first(double *t, size_t n, size_t p, struct hs_err *err)
 	       *across = vector ? hs_alloc(other, sizeof *across, err) : NULL;
 	const int verdict = across ? spectrum(t, n, p, value, vector, err) : -1;
 	if (verdict == 0) {
-		cblas_dgemv(CblasRowMajor, n < p ? CblasNoTrans : CblasTrans, (int)p, (int)n, 1, t, (int)n, vector, 1, 0, across, 1);
+		cblas_dgemv(
+			CblasRowMajor, n < p ? CblasNoTrans : CblasTrans, (int)p, (int)n, 1, t, (int)n, vector, 1, 0, across, 1);
 		cblas_dger(CblasRowMajor, (int)p, (int)n, -1, n < p ? across : vector, 1, n < p ? vector : across, 1, t, (int)n);
 	}
 	free(value);
@@ -427,20 +429,26 @@ static void judge(struct hs_ranks *r, size_t p)
 	r->chosen = r->tw;
 	r->disagree = true;
 	if (r->tw > p / 4 && r->tw > 1)
-		snprintf(r->reason, sizeof r->reason, "%zu of %zu channels would be signal: the noise differs between channels (counts want "
-			"Poisson scaling) or a few spectra are far outside the rest", r->tw, p);
+		snprintf(r->reason, sizeof r->reason,
+			"%zu of %zu channels would be signal: the noise differs between channels (counts want "
+			"Poisson scaling) or a few spectra are far outside the rest",
+			r->tw, p);
 	else if (r->tw == 0)
 		snprintf(r->reason, sizeof r->reason, "no component stands out of the noise");
 	else if (r->parallel != HS_RANK_UNKNOWN && r->parallel != r->tw)
-		snprintf(r->reason, sizeof r->reason, "the Tracy-Widom test finds %zu components, parallel analysis %zu", r->tw, r->parallel);
+		snprintf(r->reason, sizeof r->reason, "the Tracy-Widom test finds %zu components, parallel analysis %zu", r->tw,
+			r->parallel);
 	else
 		*r = (struct hs_ranks){ r->tw, r->gd, r->minka, r->bic, r->elbow, r->parallel, r->chosen, false, "" };
 }
 
 void hs_ranks_find(struct hs_ranks *r, const double *eig, size_t n_eig, size_t n, size_t p)
 {
-	*r = (struct hs_ranks){ .tw = hs_rank_tw(eig, n_eig, n, p, HS_TW_1), .gd = hs_rank_gd(eig, n_eig, n, p),
-		.minka = hs_rank_minka(eig, n_eig, n, p), .bic = hs_rank_bic(eig, n_eig, n, p), .elbow = hs_rank_elbow(eig, n_eig),
+	*r = (struct hs_ranks){ .tw = hs_rank_tw(eig, n_eig, n, p, HS_TW_1),
+		.gd = hs_rank_gd(eig, n_eig, n, p),
+		.minka = hs_rank_minka(eig, n_eig, n, p),
+		.bic = hs_rank_bic(eig, n_eig, n, p),
+		.elbow = hs_rank_elbow(eig, n_eig),
 		.parallel = HS_RANK_UNKNOWN };
 	judge(r, p);
 }

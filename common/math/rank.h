@@ -43,7 +43,8 @@ size_t hs_rank_elbow(const double *eig, size_t n_eig);
  * granted and removed before the comparison. Costs 21 products and eigenvalue problems of order min(sampled rows, n_chan), on
  * 2048 rows when there are more than 2048 channels, and a copy of the sample for each of up to 8 threads. Random numbers
  * depend on seed, round and channel alone. */
-int hs_rank_parallel(struct hs_rowsource *rows, const struct hs_row_frame *frame, uint64_t seed, size_t *rank, struct hs_err *err);
+int hs_rank_parallel(
+	struct hs_rowsource *rows, const struct hs_row_frame *frame, uint64_t seed, size_t *rank, struct hs_err *err);
 
 #define HS_RANK_UNKNOWN SIZE_MAX
 struct hs_ranks {

@@ -150,7 +150,8 @@ int main(void)
 	size_t place[3];
 	tap_ok(hs_block_pack_f64(&block, wide, place) == 2 && wide[3] == 4 && place[1] == 1, "float rows pack as float64");
 	tap_ok(hs_block_pack_f32(&block, narrow, NULL) == 2 && narrow[0] == 1, "float rows pack as float32");
-	tap_ok(hs_block_rows(1024) == 1024 && hs_block_rows(1) == 8192 && hs_block_rows(1 << 20) == 64 && hs_block_rows(0) == 8192,
+	tap_ok(hs_block_rows(1024) == 1024 && hs_block_rows(1) == 8192 && hs_block_rows(1 << 20) == 64 &&
+			hs_block_rows(0) == 8192,
 		"block heights: 8 MiB of float64, within 64 and 8192 rows");
 	free(x);
 	free(skip);

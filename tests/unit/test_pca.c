@@ -1,5 +1,6 @@
 /* Principal components against identities that hold exactly, and - with arguments - a driver for tests/oracle/pca.py:
- *   test_pca MATRIX.f64 N P K none|channel|both|poisson     prints n_eig and Minka's rank, the eigenvalues, then K loadings, one a line */
+ *   test_pca MATRIX.f64 N P K none|channel|both|poisson     prints n_eig and Minka's rank, the eigenvalues, then K loadings, one
+ * a line */
 #include "math/pca.h"
 
 #include <math.h>
@@ -58,7 +59,8 @@ static float *run(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k,
 	const size_t width = rebuild ? rows->n_chan : k;
 	struct collect c = { .out = hs_must_alloc(rows->n_rows * width + 1, sizeof(float)), .width = width, .in_order = 1 };
 	const int verdict = (rebuild ? hs_pca_rebuild : hs_pca_scores)(pca, rows, k, collect_put, &c, &err);
-	tap_ok(verdict == 0 && c.in_order && c.next == rows->n_rows, "%s: every row, in order %s", rebuild ? "rebuild" : "scores", err.text);
+	tap_ok(verdict == 0 && c.in_order && c.next == rows->n_rows, "%s: every row, in order %s", rebuild ? "rebuild" : "scores",
+		err.text);
 	return c.out;
 }
 
@@ -110,8 +112,11 @@ static int driver(char **argv)
 		return 2;
 	}
 	fclose(f);
-	const struct hs_moments_options options = { .poisson = !strcmp(argv[5], "poisson"), .exact = true,
-		.centre = !strcmp(argv[5], "channel") ? HS_CENTRE_CHANNEL : !strcmp(argv[5], "both") ? HS_CENTRE_BOTH : HS_CENTRE_NONE };
+	const struct hs_moments_options options = { .poisson = !strcmp(argv[5], "poisson"),
+		.exact = true,
+		.centre = !strcmp(argv[5], "channel") ? HS_CENTRE_CHANNEL
+			  : !strcmp(argv[5], "both")  ? HS_CENTRE_BOTH
+						      : HS_CENTRE_NONE };
 	struct hs_rowsource *rows = rows_of(x, HS_ROW_F64, n, p, NULL);
 	struct hs_pca pca = pca_of(rows, options, k);
 	printf("%zu %zu\n", pca.n_eig, hs_rank_minka(pca.eigenvalue, pca.n_eig, pca.n_used, p));
@@ -179,7 +184,8 @@ static void identities(void)
 	struct hs_pca again = pca_of(other, (struct hs_moments_options){ .centre = HS_CENTRE_CHANNEL }, K);
 	for (size_t i = 0; i < P; i++)
 		again.eigenvalue[i] *= (2.0 * N - 1) / (2.0 * N - 2) / 9;
-	tap_ok(worst_ratio(&pca, &again, P) < 1e-12, "order, repetition and scale act as they must (%.2g)", worst_ratio(&pca, &again, P));
+	tap_ok(worst_ratio(&pca, &again, P) < 1e-12, "order, repetition and scale act as they must (%.2g)",
+		worst_ratio(&pca, &again, P));
 	free(y);
 	free(whole);
 	free(part);
@@ -241,8 +247,8 @@ static void two_sides(enum hs_centre centre, int poisson)
 		off = fmax(off, fabs(a.loadings[i] - b.loadings[i]));
 	const double scale = poisson ? a.frame.root_sum[0] : 1;
 	hs_la_orthonormality(a.basis, K, P, &worst, &err);
-	tap_ok(worst_ratio(&a, &b, N) < 1e-13, "centre %d, poisson %d: row products have the same eigenvalues (%.2g)", (int)centre, poisson,
-		worst_ratio(&a, &b, N));
+	tap_ok(worst_ratio(&a, &b, N) < 1e-13, "centre %d, poisson %d: row products have the same eigenvalues (%.2g)",
+		(int)centre, poisson, worst_ratio(&a, &b, N));
 	tap_ok(worst < 1e-12 && off < 1e-8 * scale, "and the same loadings (%.2g, orthonormal to %.2g)", off, worst);
 	float *sa = run(&a, few, K, 0), *sb = run(&b, many, K, 0), *back = run(&a, few, K, 1);
 	double differ = 0, rebuilt = 0, largest = 0;
@@ -292,7 +298,8 @@ static void poisson_units(void)
 		}
 	tap_ok(off < 1e-5 && off_back < 1e-5, "poisson: scores times loadings are the counts (%.2g, %.2g)", off, off_back);
 	tap_ok(scores[9 * K] == 0 && pca.loadings[5] == 0, "poisson: an empty row scores 0, an empty channel loads 0");
-	tap_ok(fabs(pca.eigenvalue[0] * N - 1) < 1e-12, "poisson: the first singular value is 1 (%.2g)", pca.eigenvalue[0] * N - 1);
+	tap_ok(fabs(pca.eigenvalue[0] * N - 1) < 1e-12, "poisson: the first singular value is 1 (%.2g)",
+		pca.eigenvalue[0] * N - 1);
 	free(scores);
 	free(back);
 	hs_pca_release(&pca);
@@ -324,7 +331,8 @@ static void one_order(enum hs_row_type type)
 		hs_pca_release(&pca);
 		hs_array_rows_free(rows);
 	}
-	tap_ok(same, "%s: scores and rebuilt values have the same bits with 1, 2, 3 and 8 threads", type == HS_ROW_F32 ? "float32" : "float64");
+	tap_ok(same, "%s: scores and rebuilt values have the same bits with 1, 2, 3 and 8 threads",
+		type == HS_ROW_F32 ? "float32" : "float64");
 	free(first);
 	free(rebuilt);
 	free(f);
@@ -346,16 +354,20 @@ static void corners(void)
 	struct hs_rowsource *rows = rows_of(x, HS_ROW_F64, N, P, NULL);
 	struct hs_pca pca = pca_of(rows, (struct hs_moments_options){ .centre = HS_CENTRE_CHANNEL }, 20);
 	hs_la_orthonormality(pca.basis, pca.n_comp, P, &worst, &err);
-	tap_ok(pca.n_comp == P && pca.total == 0 && worst < 1e-12 && hs_pca_ratio(&pca, 0) == 0, "all zero, more components than there are: "
-		"%zu, orthonormal", pca.n_comp);
+	tap_ok(pca.n_comp == P && pca.total == 0 && worst < 1e-12 && hs_pca_ratio(&pca, 0) == 0,
+		"all zero, more components than there are: "
+		"%zu, orthonormal",
+		pca.n_comp);
 	float *mean = run(&pca, rows, 0, 1);
 	tap_ok(mean[0] == 0 && mean[N * P - 1] == 0, "no components rebuild the mean");
 	tap_ok(hs_pca_scores(&pca, rows, 9, collect_put, NULL, &err) == -1 && err.status == HS_USAGE, "refused: %s", err.text);
 	err = (struct hs_err){ 0 };
-	tap_ok(hs_pca_scores(&pca, rows, 2, refuse_put, NULL, &err) == -1 && err.status == HS_SYSTEM, "a put that fails ends the pass");
+	tap_ok(hs_pca_scores(&pca, rows, 2, refuse_put, NULL, &err) == -1 && err.status == HS_SYSTEM,
+		"a put that fails ends the pass");
 	struct hs_rowsource *narrow = rows_of(x, HS_ROW_F64, N, P - 1, NULL);
 	err = (struct hs_err){ 0 };
-	tap_ok(hs_pca_scores(&pca, narrow, 2, refuse_put, NULL, &err) == -1 && err.status == HS_BAD_DATA, "refused: %s", err.text);
+	tap_ok(hs_pca_scores(&pca, narrow, 2, refuse_put, NULL, &err) == -1 && err.status == HS_BAD_DATA, "refused: %s",
+		err.text);
 	hs_array_rows_free(narrow);
 	hs_pca_release(&pca);
 	hs_array_rows_free(rows);
@@ -370,8 +382,8 @@ static void corners(void)
 		pca = pca_of(rows, (struct hs_moments_options){ .centre = HS_CENTRE_BOTH }, 2);
 		float *scores = run(&pca, rows, pca.n_comp, 0), *back = run(&pca, rows, pca.n_comp, 1);
 		hs_la_orthonormality(pca.basis, pca.n_comp, pca.n_chan, &worst, &err);
-		tap_ok(pca.total == 0 && scores[0] == 0 && back[0] == 7 && worst < 1e-12, "%zu x %zu, all equal: no variance, rebuilt exactly",
-			shapes[s].n, shapes[s].p);
+		tap_ok(pca.total == 0 && scores[0] == 0 && back[0] == 7 && worst < 1e-12,
+			"%zu x %zu, all equal: no variance, rebuilt exactly", shapes[s].n, shapes[s].p);
 		free(scores);
 		free(back);
 		hs_pca_release(&pca);

@@ -24,7 +24,8 @@ static double *scene(uint64_t trial, double counts, double sigma)
 		for (size_t j = 0; j < P; j++)
 			s[e][j] = 0.05;
 		for (int peak = 0; peak < 3; peak++) {
-			const double at = P * hs_rng_uniform(&rng), width = 3 + 5 * hs_rng_uniform(&rng), height = 0.5 + hs_rng_uniform(&rng);
+			const double at = P * hs_rng_uniform(&rng), width = 3 + 5 * hs_rng_uniform(&rng),
+				     height = 0.5 + hs_rng_uniform(&rng);
 			for (size_t j = 0; j < P; j++)
 				s[e][j] += height * exp(-0.5 * pow(((double)j - at) / width, 2));
 		}
@@ -79,8 +80,8 @@ struct tally {
 };
 
 /* How many of the trials each selector gets right. */
-static struct tally trials(const char *name, double counts, double sigma, struct hs_moments_options options, size_t truth, uint64_t with_parallel,
-	int verbose)
+static struct tally trials(const char *name, double counts, double sigma, struct hs_moments_options options, size_t truth,
+	uint64_t with_parallel, int verbose)
 {
 	struct tally t = { 0 };
 	for (uint64_t trial = 0; trial < TRIALS; trial++) {
@@ -95,12 +96,12 @@ static struct tally trials(const char *name, double counts, double sigma, struct
 		t.parallel += r.parallel == truth;
 		t.warned += r.disagree;
 		if (verbose)
-			printf("# %s %d: gd %zu tw %zu minka %zu bic %zu pa %zu elbow %zu\n", name, (int)trial, r.gd, r.tw, r.minka, r.bic,
-				r.parallel, r.elbow);
+			printf("# %s %d: gd %zu tw %zu minka %zu bic %zu pa %zu elbow %zu\n", name, (int)trial, r.gd, r.tw,
+				r.minka, r.bic, r.parallel, r.elbow);
 		free(x);
 	}
-	printf("# %-22s right of %d: gd %zu tw %zu minka %zu bic %zu pa %zu elbow %zu\n", name, TRIALS, t.gd, t.tw, t.minka, t.bic,
-		t.parallel, t.elbow);
+	printf("# %-22s right of %d: gd %zu tw %zu minka %zu bic %zu pa %zu elbow %zu\n", name, TRIALS, t.gd, t.tw, t.minka,
+		t.bic, t.parallel, t.elbow);
 	return t;
 }
 
@@ -112,11 +113,13 @@ static size_t minka_plain(const double *eig, size_t n, size_t p)
 	for (size_t k = 1; k < p; k++) {
 		double ln = -(double)k * log(2.0), noise = 0;
 		for (size_t i = 1; i <= k; i++)
-			ln += lgamma((double)(p - i + 1) / 2) - (double)(p - i + 1) / 2 * log(M_PI) - (double)n / 2 * log(eig[i - 1]);
+			ln += lgamma((double)(p - i + 1) / 2) - (double)(p - i + 1) / 2 * log(M_PI) -
+			      (double)n / 2 * log(eig[i - 1]);
 		for (size_t j = k; j < p; j++)
 			noise += eig[j] / (double)(p - k);
 		const double m = (double)(p * k) - (double)(k * (k + 1)) / 2;
-		ln += -(double)(n * (p - k)) / 2 * log(noise) + (m + (double)k) / 2 * log(2 * M_PI) - (double)k / 2 * log((double)n);
+		ln += -(double)(n * (p - k)) / 2 * log(noise) + (m + (double)k) / 2 * log(2 * M_PI) -
+		      (double)k / 2 * log((double)n);
 		for (size_t i = 0; i < k; i++)
 			for (size_t j = i + 1; j < p; j++)
 				ln -= 0.5 * log((1 / (j < k ? eig[j] : noise) - 1 / eig[i]) * (eig[i] - eig[j]) * (double)n);
@@ -150,12 +153,14 @@ static void formulas(void)
 	const size_t spectra[] = { 45, 70, 150, 500 };
 	for (size_t i = 0; i < HS_LEN(spectra); i++) {
 		const size_t minka = hs_rank_minka(eig, 40, spectra[i], 40), plain = minka_plain(eig, spectra[i], 40);
-		tap_ok(minka == plain, "Minka, %zu spectra: running sums give what the plain double sum gives (%zu, %zu)", spectra[i], minka,
-			plain);
+		tap_ok(minka == plain, "Minka, %zu spectra: running sums give what the plain double sum gives (%zu, %zu)",
+			spectra[i], minka, plain);
 	}
 	tap_ok(hs_rank_tw(eig, 40, 500, 40, HS_TW_1) == hs_rank_tw(big, 40, 500, 40, HS_TW_1) &&
-		hs_rank_gd(eig, 40, 500, 40) == hs_rank_gd(big, 40, 500, 40) && hs_rank_bic(eig, 40, 500, 40) == hs_rank_bic(big, 40, 500, 40) &&
-		hs_rank_minka(eig, 40, 500, 40) == hs_rank_minka(big, 40, 500, 40) && hs_rank_elbow(eig, 40) == hs_rank_elbow(big, 40),
+			hs_rank_gd(eig, 40, 500, 40) == hs_rank_gd(big, 40, 500, 40) &&
+			hs_rank_bic(eig, 40, 500, 40) == hs_rank_bic(big, 40, 500, 40) &&
+			hs_rank_minka(eig, 40, 500, 40) == hs_rank_minka(big, 40, 500, 40) &&
+			hs_rank_elbow(eig, 40) == hs_rank_elbow(big, 40),
 		"no answer depends on the unit");
 	tap_ok(hs_rank_tw(eig, 40, 500, 40, HS_TW_5) >= hs_rank_tw(eig, 40, 500, 40, HS_TW_1), "5 %% keeps no fewer than 1 %%");
 
@@ -165,9 +170,11 @@ static void formulas(void)
 	eig[0] = 3;
 	eig[1] = 2;
 	eig[2] = 1e-17;
-	tap_ok(hs_rank_tw(eig, 40, 500, 40, HS_TW_1) == 2 && hs_rank_bic(eig, 40, 500, 40) == 2 && hs_rank_minka(eig, 40, 500, 40) == 2 &&
-		hs_rank_gd(eig, 40, 500, 40) == 2, "without noise every test finds the exact rank (tw %zu bic %zu minka %zu gd %zu)",
-		hs_rank_tw(eig, 40, 500, 40, HS_TW_1), hs_rank_bic(eig, 40, 500, 40), hs_rank_minka(eig, 40, 500, 40), hs_rank_gd(eig, 40, 500, 40));
+	tap_ok(hs_rank_tw(eig, 40, 500, 40, HS_TW_1) == 2 && hs_rank_bic(eig, 40, 500, 40) == 2 &&
+			hs_rank_minka(eig, 40, 500, 40) == 2 && hs_rank_gd(eig, 40, 500, 40) == 2,
+		"without noise every test finds the exact rank (tw %zu bic %zu minka %zu gd %zu)",
+		hs_rank_tw(eig, 40, 500, 40, HS_TW_1), hs_rank_bic(eig, 40, 500, 40), hs_rank_minka(eig, 40, 500, 40),
+		hs_rank_gd(eig, 40, 500, 40));
 	tap_ok(hs_rank_tw(eig, 1, 1, 1, HS_TW_1) == 0 && hs_rank_minka(eig, 1, 1, 1) == 0 && hs_rank_elbow(eig, 1) == 1,
 		"one spectrum, one channel: no crash");
 }

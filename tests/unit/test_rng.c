@@ -16,7 +16,8 @@ static void known_answer(const char *name, const uint32_t key[2], const uint32_t
 struct law {
 	const char *name;
 	double (*draw)(struct hs_rng *rng, double argument);
-	double argument, mean, variance, kurtosis;      /* kurtosis: fourth central moment over variance^2, for the error of the variance */
+	double argument, mean, variance,
+		kurtosis; /* kurtosis: fourth central moment over variance^2, for the error of the variance */
 };
 
 static double uniform(struct hs_rng *rng, double unused)
@@ -80,14 +81,16 @@ static void poisson_chi_square(double mean)
 			expected = found = 0;
 		}
 	}
-	tap_ok(chi < degrees + 5 * sqrt(2.0 * degrees), "Poisson mean %g: chi-square %.1f for %d degrees of freedom", mean, chi, degrees);
+	tap_ok(chi < degrees + 5 * sqrt(2.0 * degrees), "Poisson mean %g: chi-square %.1f for %d degrees of freedom", mean, chi,
+		degrees);
 }
 
 int main(void)
 {
 	known_answer("zeros", (const uint32_t[]){ 0, 0 }, (const uint32_t[]){ 0, 0, 0, 0 },
 		(const uint32_t[]){ 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 });
-	known_answer("ones", (const uint32_t[]){ 0xffffffff, 0xffffffff }, (const uint32_t[]){ 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff },
+	known_answer("ones", (const uint32_t[]){ 0xffffffff, 0xffffffff },
+		(const uint32_t[]){ 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff },
 		(const uint32_t[]){ 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd });
 	known_answer("digits of pi", (const uint32_t[]){ 0xa4093822, 0x299f31d0 },
 		(const uint32_t[]){ 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
@@ -129,7 +132,9 @@ int main(void)
 	double thirds[3] = { 0 };
 	for (int i = 0; i < 30000; i++)
 		thirds[hs_rng_below(&a, 3)]++;
-	tap_ok(fabs(thirds[0] - 10000) < 450 && fabs(thirds[1] - 10000) < 450, "below 3 is even: %g %g %g", thirds[0], thirds[1], thirds[2]);
-	tap_ok(hs_rng_poisson(&a, 0) == 0 && hs_rng_poisson(&a, -1) == 0 && hs_rng_poisson(&a, NAN) == 0, "Poisson without a mean is 0");
+	tap_ok(fabs(thirds[0] - 10000) < 450 && fabs(thirds[1] - 10000) < 450, "below 3 is even: %g %g %g", thirds[0], thirds[1],
+		thirds[2]);
+	tap_ok(hs_rng_poisson(&a, 0) == 0 && hs_rng_poisson(&a, -1) == 0 && hs_rng_poisson(&a, NAN) == 0,
+		"Poisson without a mean is 0");
 	return tap_done();
 }
