@@ -118,31 +118,24 @@ static int write_sum(struct hs_out *out, struct looks *l, struct hs_err *err)
 	return verdict;
 }
 
-int hs_copy_signal(struct hs_run *run, struct hs_out *out, const struct hs_copy *copy, struct hs_err *err)
+int hs_write_signal(struct hs_out *out, const struct hs_flow *flow, struct hs_err *err)
 {
-	const struct hs_signal *s = copy->signal;
-	const bool looks = copy->quick_looks && hs_signal_nav_rank(s) > 0 && !hs_dtype_is_complex(s->dtype);
-	const struct hs_rows_options options = { .as = HS_AS_STORED, .memory = hs_run_memory(run) / 2, .threads = (int)run->common.threads,
-		.mask = s->mask, .has_fill = s->has_fill, .fill = s->fill };
-	struct looks l = { .signal = s };
-	struct hs_rows *rows;
+	const struct hs_signal *s = flow->signal;
+	const bool looks = flow->quick_looks && hs_signal_nav_rank(s) > 0 && !hs_dtype_is_complex(s->dtype);
+	const size_t n_first = flow->components_first ? s->axis[0].n : 1;
+	struct looks l = { .signal = s, .n_pix = flow->components_first ? hs_signal_count(s) / n_first : hs_signal_nav_count(s),
+		.n_chan = hs_signal_sig_count(s) };
 	struct hs_sink *sink;
 	struct hs_batch batch;
-	if (hs_rows_open(&rows, copy->values, &options, err) < 0)
-		return hs_err_prepend(err, "%s", s->name);
-	struct hs_rowsource *source = hs_rows_source(rows);
-	l.n_pix = source->n_rows;
-	l.n_chan = source->n_chan;
 	int verdict = 0;
 	if (looks && (!(l.sum_spectrum = hs_alloc(l.n_chan, sizeof(double), err)) || !(l.row = hs_alloc(l.n_chan, sizeof(double), err)) ||
 			     !(l.sum_image = hs_alloc(l.n_pix, sizeof(float), err))))
 		verdict = -1;
 	if (verdict == 0)
-		verdict = hs_out_stream(out, copy->place, s, false, &sink, err);
+		verdict = hs_out_stream(out, flow->place, s, flow->components_first, &sink, err);
 	if (verdict == 0) {
 		hs_progress_begin(s->name, l.n_pix, "spectra");
-		verdict = source->rewind(source, err);
-		while (verdict == 0 && (verdict = source->next(source, &batch, err)) == 0 && batch.n_rows) {
+		while (verdict == 0 && (verdict = flow->next(flow->ctx, &batch, err)) == 0 && batch.n_rows) {
 			if (looks)
 				add_rows(&l, &batch);
 			verdict = hs_out_put(sink, batch.x, batch.n_rows, err);
@@ -153,9 +146,31 @@ int hs_copy_signal(struct hs_run *run, struct hs_out *out, const struct hs_copy 
 	}
 	if (verdict == 0 && looks)
 		verdict = write_mean(out, &l, err) < 0 || write_sum(out, &l, err) < 0 ? -1 : 0;
-	hs_rows_close(rows);
 	free(l.sum_spectrum);
 	free(l.sum_image);
 	free(l.row);
+	return verdict;
+}
+
+static int next_of_source(void *ctx, struct hs_batch *batch, struct hs_err *err)
+{
+	struct hs_rowsource *source = ctx;
+	return source->next(source, batch, err);
+}
+
+int hs_copy_signal(struct hs_run *run, struct hs_out *out, const struct hs_copy *copy, struct hs_err *err)
+{
+	const struct hs_signal *s = copy->signal;
+	const struct hs_rows_options options = { .as = HS_AS_STORED, .memory = hs_run_memory(run) / 2, .threads = (int)run->common.threads,
+		.mask = s->mask, .has_fill = s->has_fill, .fill = s->fill };
+	struct hs_rows *rows;
+	if (hs_rows_open(&rows, copy->values, &options, err) < 0)
+		return hs_err_prepend(err, "%s", s->name);
+	struct hs_rowsource *source = hs_rows_source(rows);
+	const struct hs_flow flow = { .signal = s, .place = copy->place, .quick_looks = copy->quick_looks, .next = next_of_source, .ctx = source };
+	int verdict = source->rewind(source, err);
+	if (verdict == 0)
+		verdict = hs_write_signal(out, &flow, err);
+	hs_rows_close(rows);
 	return verdict;
 }
