@@ -221,6 +221,8 @@ static hid_t place_group(const struct hs_out *out, enum hs_out_place place)
 static int describe(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const struct hs_extras *x, hid_t *group, hid_t *data)
 {
 	const char *axes[HS_MAX_RANK];
+	if (H5Lexists(place_group(out, place), s->name, H5P_DEFAULT) > 0)      /* what this run makes replaces what was carried */
+		H5Ldelete(place_group(out, place), s->name, H5P_DEFAULT);
 	hid_t g = *group = hs_h5_new_group(place_group(out, place), s->name, "NXdata");
 	if (g < 0)
 		return -1;
