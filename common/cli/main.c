@@ -105,19 +105,38 @@ static int finish(enum hs_status status, struct hs_err *err)
 	return (int)status;
 }
 
-/* A quarter of what the cgroup or the machine allows. */
+/* The limit in one cgroup file, when it is below what we have. */
+static void lower_to(uint64_t *bytes, const char *path)
+{
+	unsigned long long limit;
+	FILE *f = fopen(path, "r");
+	if (f && fscanf(f, "%llu", &limit) == 1 && limit < *bytes)
+		*bytes = limit;
+	if (f)
+		fclose(f);
+}
+
+/* A quarter of what the machine, the process limits and the cgroup (v2: our own and every one above it; v1) allow. */
 static uint64_t default_memory(void)
 {
 	uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	static const char *const limit_file[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
-	for (size_t i = 0; i < HS_LEN(limit_file); i++) {
-		unsigned long long limit;
-		FILE *f = fopen(limit_file[i], "r");
-		if (f && fscanf(f, "%llu", &limit) == 1 && limit < bytes)
-			bytes = limit;
-		if (f)
-			fclose(f);
+	struct rlimit limit;
+	char line[4096];
+	if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < bytes)
+		bytes = limit.rlim_cur;
+	lower_to(&bytes, "/sys/fs/cgroup/memory.max");
+	lower_to(&bytes, "/sys/fs/cgroup/memory/memory.limit_in_bytes");
+	FILE *f = fopen("/proc/self/cgroup", "r");
+	while (f && fgets(line, sizeof line, f)) {
+		line[strcspn(line, "\n")] = 0;
+		for (char *group = strncmp(line, "0::", 3) ? NULL : line + 3; group && *group; *strrchr(group, '/') = 0) {
+			char *path = hs_must_printf("/sys/fs/cgroup%s/memory.max", group);
+			lower_to(&bytes, path);
+			free(path);
+		}
 	}
+	if (f)
+		fclose(f);
 	return bytes / 4;
 }
 
