@@ -1,6 +1,6 @@
 /* Berkeley EMD: groups with emd_group_type=1 that hold an array and its calibrations dim1, dim2 ... (NCEM 0.1 and 0.2, and the
  * relatives of Prismatic and py4DSTEM), and emdfile 1.0, which says emd_group_type="array" and counts from dim0. Dimensions stay
- * in stored order but for a spectral one, which goes last. Velox files share the ending only and are not claimed. */
+ * in stored order (reversed when HyperSpy wrote them) but for a spectral one, which goes last. Velox files share the ending only and are not claimed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +124,8 @@ static int add_array(struct search *s, struct hs_h5 *file, const char *group, co
 		axis[i] = read_axis(file, group, i, from, shape.n[i]);
 		spectral |= axis[i].kind == HS_AXIS_SPECTRAL;
 	}
+	/* HyperSpy stores the transposed array, so its channels come first; it leaves its own attributes on the group */
+	const bool reversed = record_by || hs_h5_has_attr(file, group, "signal_type");
 	int sig_rank = HS_H5SET_GUESS;
 	if (record_by && !spectral)
 		sig_rank = hs_same_word(record_by, "image") && shape.rank > 1 ? 2 : hs_same_word(record_by, "spectrum") ? 1 : HS_H5SET_GUESS;
@@ -132,7 +134,7 @@ static int add_array(struct search *s, struct hs_h5 *file, const char *group, co
 	hs_h5set_describe(&signal, file, data, *leaf ? leaf : hs_h5set_leaf(data), *leaf ? leaf : hs_h5set_leaf(data), shape.dtype);
 	free(record_by);
 	free(dim0);
-	return hs_h5set_add(s->scan, file, data, NULL, &shape, &signal, axis, sig_rank, true, s->err);
+	return hs_h5set_add(s->scan, file, data, NULL, &shape, &signal, axis, sig_rank, reversed ? HS_H5SET_REVERSED : HS_H5SET_KEEP_XY, s->err);
 }
 
 static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)

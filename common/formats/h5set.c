@@ -248,52 +248,55 @@ static size_t count_kind(const struct hs_axis *axis, size_t rank, enum hs_axis_k
 	return n;
 }
 
-/* Marks the last `wanted` dimensions of a kind as the signal. */
-static void mark(const struct hs_axis *axis, size_t rank, enum hs_axis_kind kind, size_t wanted, bool *signal)
+/* Marks the last `wanted` dimensions of a kind, in the sequence given, as the signal. */
+static void mark(const struct hs_axis *axis, const size_t *sequence, size_t rank, enum hs_axis_kind kind, size_t wanted, bool *signal)
 {
 	for (size_t i = rank; i-- > 0 && wanted;)
-		if (axis[i].kind == kind) {
+		if (axis[sequence[i]].kind == kind) {
 			signal[i] = true;
 			wanted--;
 		}
 }
 
-void hs_h5set_order(const struct hs_axis *axis, size_t rank, int *sig_rank, bool keep_xy, size_t *order)
+void hs_h5set_order(const struct hs_axis *axis, size_t rank, int *sig_rank, enum hs_h5set_manner manner, size_t *order)
 {
 	bool signal[HS_MAX_RANK] = { false };
+	size_t sequence[HS_MAX_RANK];
+	for (size_t i = 0; i < rank; i++)
+		sequence[i] = manner == HS_H5SET_REVERSED ? rank - 1 - i : i;
 	if (*sig_rank >= 0) {
 		for (size_t i = 0; i < rank; i++)
 			signal[i] = i + (size_t)*sig_rank >= rank;
 	} else if (count_kind(axis, rank, HS_AXIS_SPECTRAL)) {
-		mark(axis, rank, HS_AXIS_SPECTRAL, 1, signal);
+		mark(axis, sequence, rank, HS_AXIS_SPECTRAL, 1, signal);
 	} else if (count_kind(axis, rank, HS_AXIS_RECIPROCAL) >= 2) {
-		mark(axis, rank, HS_AXIS_RECIPROCAL, 2, signal);
-	} else if (rank && axis[rank - 1].kind == HS_AXIS_SPATIAL && count_kind(axis, rank, HS_AXIS_SPATIAL) >= 2) {
-		mark(axis, rank, HS_AXIS_SPATIAL, 2, signal);
+		mark(axis, sequence, rank, HS_AXIS_RECIPROCAL, 2, signal);
+	} else if (rank && axis[sequence[rank - 1]].kind == HS_AXIS_SPATIAL && count_kind(axis, rank, HS_AXIS_SPATIAL) >= 2) {
+		mark(axis, sequence, rank, HS_AXIS_SPATIAL, 2, signal);
 	} else if (rank) {
 		signal[rank - 1] = true;
 	}
 	size_t at = 0;
 	for (size_t i = 0; i < rank; i++)
 		if (!signal[i])
-			order[at++] = i;
+			order[at++] = sequence[i];
 	const size_t nav = at;
 	for (size_t i = 0; i < rank; i++)
 		if (signal[i])
-			order[at++] = i;
+			order[at++] = sequence[i];
 	*sig_rank = (int)(rank - nav);
-	if (!keep_xy) {
+	if (manner == HS_H5SET_Y_FIRST) {
 		hs_h5set_y_first(axis, order, nav);
 		hs_h5set_y_first(axis, order + nav, rank - nav);
 	}
 }
 
 int hs_h5set_add(struct hs_scan *scan, struct hs_h5 *file, const char *path, const char *field, const struct hs_h5_shape *shape,
-	struct hs_signal *signal, struct hs_axis *axis, int sig_rank, bool keep_xy, struct hs_err *err)
+	struct hs_signal *signal, struct hs_axis *axis, int sig_rank, enum hs_h5set_manner manner, struct hs_err *err)
 {
 	struct hs_values values;
 	size_t order[HS_MAX_RANK];
-	hs_h5set_order(axis, shape->rank, &sig_rank, keep_xy, order);
+	hs_h5set_order(axis, shape->rank, &sig_rank, manner, order);
 	hs_values_h5(&values, file, path, signal->dtype, shape->rank, shape->n, (size_t)sig_rank);
 	values.field = hs_must_dup(field);
 	hs_values_permute(&values, order, (size_t)sig_rank);

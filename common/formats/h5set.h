@@ -41,14 +41,16 @@ void hs_h5set_describe(struct hs_signal *signal, struct hs_h5 *file, const char 
 
 enum { HS_H5SET_GUESS = -1 };
 
-/* The order of dimensions said above; *sig_rank is HS_H5SET_GUESS or what the file says, on return what holds. keep_xy: x
- * and y stay where they are. */
-void hs_h5set_order(const struct hs_axis *axis, size_t rank, int *sig_rank, bool keep_xy, size_t *order);
+/* How to take the stored order: as it is; x and y as they are; last dimension first (and x and y as they are then). */
+enum hs_h5set_manner { HS_H5SET_Y_FIRST, HS_H5SET_KEEP_XY, HS_H5SET_REVERSED };
+
+/* The order of dimensions said above; *sig_rank is HS_H5SET_GUESS or what the file says, on return what holds. */
+void hs_h5set_order(const struct hs_axis *axis, size_t rank, int *sig_rank, enum hs_h5set_manner manner, size_t *order);
 
 /* Adds a dataset. Takes signal (still without axes) and axis[0 .. rank-1] (as stored), also on failure. field NULL or a member
  * of a compound. */
 int hs_h5set_add(struct hs_scan *scan, struct hs_h5 *file, const char *path, const char *field, const struct hs_h5_shape *shape,
-	struct hs_signal *signal, struct hs_axis *axis, int sig_rank, bool keep_xy, struct hs_err *err);
+	struct hs_signal *signal, struct hs_axis *axis, int sig_rank, enum hs_h5set_manner manner, struct hs_err *err);
 
 /* Puts letter 'y' ('k' ignored: ky is y) in front of 'x' in a list of dimensions. */
 void hs_h5set_y_first(const struct hs_axis *axis, size_t *order, size_t n);

@@ -125,7 +125,7 @@ static int add_array(struct hs_scan *scan, struct hs_h5 *file, const struct foun
 	hs_h5set_describe(&signal, file, f->path, name, name, dtype);
 	free(name);
 	free(leaf);
-	return hs_h5set_add(scan, file, f->path, field, &f->shape, &signal, axis, sig_rank, text != NULL, err);
+	return hs_h5set_add(scan, file, f->path, field, &f->shape, &signal, axis, sig_rank, text ? HS_H5SET_KEEP_XY : HS_H5SET_Y_FIRST, err);
 }
 
 static int add_fields(struct hs_scan *scan, struct hs_h5 *file, const struct found *f, const char *text, struct hs_err *err)

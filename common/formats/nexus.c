@@ -253,7 +253,7 @@ static int add_signal(struct search *s, struct hs_h5 *file, const char *group, c
 	struct hs_signal signal;
 	hs_h5set_describe(&signal, file, data, name, title, shape.dtype);
 	free(title);
-	verdict = hs_h5set_add(s->scan, file, data, NULL, &shape, &signal, axis, interpreted_rank(file, group, data, shape.rank), false, s->err);
+	verdict = hs_h5set_add(s->scan, file, data, NULL, &shape, &signal, axis, interpreted_rank(file, group, data, shape.rank), HS_H5SET_Y_FIRST, s->err);
 	if (verdict == 0 && s->preferred && !s->has_preferred && !strcmp(group, s->preferred)) {
 		s->has_preferred = true;
 		s->main = s->scan->n_signals - 1;

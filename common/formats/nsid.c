@@ -63,7 +63,7 @@ static int add_main(struct search *s, struct hs_h5 *file, const char *path)
 	}
 	struct hs_signal signal;
 	hs_h5set_describe(&signal, file, path, *said ? said : leaf, title ? title : leaf, shape.dtype);
-	const int verdict = hs_h5set_add(s->scan, file, path, NULL, &shape, &signal, axis, said_rank(file, path, axis, shape.rank), false, s->err);
+	const int verdict = hs_h5set_add(s->scan, file, path, NULL, &shape, &signal, axis, said_rank(file, path, axis, shape.rank), HS_H5SET_Y_FIRST, s->err);
 	free(title);
 	free(name);
 	free(group);

@@ -22,7 +22,7 @@
 #include "store/h5.h"
 #include "store/vfd.h"
 
-enum { MAX_DEPTH = 64, MAX_ENTRIES = 1 << 20, MAX_JSON_ITEMS = 16, PROBE_OBJECTS = 4096, PROBE_VALUES = 65536, PROBE_SECONDS = 10 };
+enum { MAX_DEPTH = 64, MAX_ENTRIES = 1 << 20, MAX_JSON_ITEMS = 16, MAX_TEXTS = 65536, PROBE_OBJECTS = 4096, PROBE_VALUES = 65536, PROBE_SECONDS = 5 };
 #define MAX_WHOLE ((size_t)64 << 20)          /* bytes of a dataset or attribute that is read in one go */
 #define MAX_LOGICAL ((size_t)1 << 36)         /* bytes a dataset may claim without having stored a fair part of them */
 #define MAX_EXPANSION 2000                    /* bytes out of one stored byte; deflate reaches 1032 */
@@ -363,7 +363,7 @@ static char *fixed_text(const char *bytes, size_t size, bool blank_padded)
 static char **place_texts(const struct place *p)
 {
 	const size_t size = H5Tget_size(p->type);
-	if (H5Tget_class(p->type) != H5T_STRING || !size)
+	if (H5Tget_class(p->type) != H5T_STRING || !size || p->n > MAX_TEXTS)
 		return NULL;
 	char **list = NULL;
 	if (H5Tis_variable_str(p->type) > 0) {
