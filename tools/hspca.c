@@ -41,7 +41,7 @@ static int decompose(const struct params *p, struct hs_pixels *px, struct analys
 	if (verdict == 0 && m.n_used < m.n_rows)
 		hs_stage("%zu of %zu spectra left out: masked or not finite", m.n_rows - m.n_used, m.n_rows);
 	if (verdict == 0 && m.n_negative)
-		hs_warn("%zu spectra have a negative sum, which counts cannot have: they are left out", m.n_negative);
+		hs_warn("%zu spectra have a negative sum, which counts cannot have: they are taken as empty", m.n_negative);
 	if (verdict == 0)
 		verdict = hs_pca_init(&a->pca, &m, px->source, p->n_comp ? p->n_comp : MOST_AUTO, err);
 	hs_moments_release(&m);
@@ -64,10 +64,10 @@ static int choose_rank(const struct params *p, const struct hs_run *run, struct 
 	if (r->parallel != HS_RANK_UNKNOWN)
 		hs_stage("rank: parallel analysis %zu", r->parallel);
 	a->k = p->n_comp ? p->n_comp : r->chosen;
-	if (!p->n_comp && r->disagree)
-		hs_warn("%s", r->reason);
 	if (!p->n_comp && !r->chosen)
 		hs_warn("no component stands out of the noise: one is kept");
+	else if (!p->n_comp && r->disagree)
+		hs_warn("%s", r->reason);
 	if (a->k > pca->n_comp && p->n_comp)
 		hs_warn("%zu components asked, the data have %zu", a->k, pca->n_comp);
 	a->k = a->k > pca->n_comp ? pca->n_comp : a->k ? a->k : 1;
@@ -98,10 +98,19 @@ static void report(struct hs_run *run, const struct analysis *a)
 
 /* ------------------------------------------------------------------ results */
 
+struct destination {
+	struct hs_sink *sink;
+	size_t width;                         /* values of a row */
+};
+
 static int put_rows(void *ctx, size_t first_row, size_t n_rows, const float *values, struct hs_err *err)
 {
+	const struct destination *to = ctx;
 	(void)first_row;
-	return hs_out_put(ctx, values, n_rows, err);
+	for (size_t i = 0; i < n_rows * to->width; i++)
+		if (isinf(values[i]))         /* skipped rows are NaN; an infinity is ours */
+			return hs_fail(err, HS_BAD_DATA, "results are beyond float32 (3.4e38): divide the values by their magnitude first");
+	return hs_out_put(to->sink, values, n_rows, err);
 }
 
 typedef int (*second_pass)(const struct hs_pca *, struct hs_rowsource *, size_t, hs_pca_put, void *, struct hs_err *);
@@ -110,11 +119,11 @@ typedef int (*second_pass)(const struct hs_pca *, struct hs_rowsource *, size_t,
 static int write_pass(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first, second_pass pass,
 	const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
 {
-	struct hs_sink *sink;
-	if (hs_out_stream(out, place, s, components_first, &sink, err) < 0)
+	struct destination to = { .width = components_first ? a->k : px->n_chan };
+	if (hs_out_stream(out, place, s, components_first, &to.sink, err) < 0)
 		return -1;
-	pass(&a->pca, px->source, a->k, put_rows, sink, err);
-	return hs_out_end_stream(out, sink, err);
+	pass(&a->pca, px->source, a->k, put_rows, &to, err);
+	return hs_out_end_stream(out, to.sink, err);
 }
 
 static int write_scores(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
