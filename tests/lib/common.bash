@@ -42,10 +42,20 @@ need_python() {
 	"$PYTHON" -c "import ${1:-h5py}" 2>/dev/null || skip "$PYTHON has no ${1:-h5py}"
 }
 
-# fails TEXT...: prints it as a comment of the failing test and fails.
+# fails TEXT...: prints it as a comment of the failing test and fails. Inside a loop that goes on after a failure (for_each)
+# bash does not stop at a false command, so each failure is also written down.
 fails() {
-	printf '%s\n' "$*"
+	printf '%s\n' "$*" | tee -a "$BATS_TEST_TMPDIR/failures"
 	return 1
+}
+
+# for_each COMMAND...: runs it with the name of each tool behind; one failure fails the test, the others are tried all the same.
+for_each() {
+	local tool
+	for tool in $(tools); do
+		"$@" "$tool" || fails "... $tool"
+	done
+	[ ! -e "$BATS_TEST_TMPDIR/failures" ]
 }
 
 # gives STATUS COMMAND...: runs it with standard error apart, and fails unless it ends with STATUS.
@@ -90,4 +100,25 @@ check() {
 		fi
 		[ -n "$done_one" ] || echo "# skipped: no acceptance check is there (HS_INTEROP, hsinfo)" >&3
 	done
+}
+
+# npy FILE DESCR SHAPE BYTES: a NumPy array without Python. Its values are the bytes of counted lines: all different, the
+# same every time, never zero.
+npy() {
+	local dict="{'descr': '$2', 'fortran_order': False, 'shape': ($3), }" length
+	length=$(((10 + ${#dict} + 1 + 63) / 64 * 64 - 10))
+	{
+		# shellcheck disable=SC2059 # the length becomes two escaped bytes
+		printf "\\x93NUMPY\\x01\\x00$(printf '\\x%02x\\x%02x' $((length % 256)) $((length / 256)))"
+		printf "%-$((length - 1))s\\n" "$dict"
+		seq 1000000 | head -c "$4"
+	} > "$1"
+}
+
+# cube FILE.nxs [SHAPE]: a small spectrum image (y, x, energy) of uint16 in our own format.
+cube() {
+	local shape=${2:-6, 5, 64} bytes
+	bytes=$((2 * ${shape//, / * }))
+	npy "$TMPDIR/cube.npy" '<u2' "$shape" "$bytes"
+	hsload -q -a y,x,energy "$TMPDIR/cube.npy" -o "$1" && rm "$TMPDIR/cube.npy"
 }
