@@ -1,5 +1,6 @@
 /* The porch: everything around a tool's run(). */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -187,8 +188,18 @@ static bool answer_describe(const struct hs_tool *tool, const struct hs_opt_tabl
 	return out->len > 0;
 }
 
+/* A closed standard stream would be replaced by the next file opened - the output, and messages would be written into it.
+ * Opened for the wrong direction, it keeps its place and using it is still an error. */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			_exit(HS_SYSTEM);
+}
+
 int hs_main(const struct hs_tool *tool, int argc, char **argv)
 {
+	hold_standard_streams();
 	struct hs_run run = { .tool = tool, .start_s = hs_clock_s() };
 	struct hs_opt common_rows[MOST_COMMON];
 	struct hs_err err = { 0 };
