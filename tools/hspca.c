@@ -139,8 +139,7 @@ static int write_denoised(struct hs_out *out, const struct hs_pixels *px, const 
 {
 	struct hs_signal s;
 	hs_pixels_cube(px, &s, "data", HS_F32);
-	int verdict = px->nav[0] != 0 && px->n_nav ? hs_fail(err, HS_USAGE, "--denoise wants spectra, not a stack of images") :
-						     write_pass(out, HS_AT_ENTRY, &s, false, hs_pca_rebuild, px, a, err);
+	int verdict = write_pass(out, HS_AT_ENTRY, &s, false, hs_pca_rebuild, px, a, err);
 	if (verdict == 0)
 		verdict = hs_out_default(out, HS_AT_ENTRY, "data", err);
 	hs_signal_release(&s);
@@ -220,6 +219,8 @@ static int run(struct hs_run *run, struct hs_err *err)
 		verdict = hs_session_memory(run, hs_moments_bytes(n_pix, n_chan, threads) + hs_pca_bytes(n_pix, n_chan, k, threads), &memory, err);
 		if (verdict == 0)
 			verdict = hs_pixels_open(&px, run, in, signal, p->exact ? HS_AS_F64 : HS_AS_AUTO, memory, err);
+		if (verdict == 0 && p->denoise && (!px.n_sig || px.nav[0] != 0))       /* what is a pixel here is no row of the file */
+			verdict = hs_fail(err, HS_USAGE, "--denoise wants spectra, not images");
 		if (verdict == 0)
 			verdict = decompose(p, &px, &a, err);
 		if (verdict == 0)
