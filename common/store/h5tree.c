@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,15 +151,22 @@ static herr_t add_link(hid_t group, const char *name, const H5L_info_t *info, vo
 	return 0;
 }
 
-char **hs_h5_children(struct hs_h5 *file, const char *path, size_t *n)
+/* *broken: the list ends early because the file is damaged there. */
+static char **children(struct hs_h5 *file, const char *path, size_t *n, bool *broken)
 {
 	struct list list = { 0 };
 	*n = 0;
+	*broken = false;
 	if (hs_h5_kind(file, path) != HS_H5_GROUP)
 		return NULL;
-	/* a group broken half-way still gives the names before the break */
-	H5Literate_by_name(file->id, path, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, add_link, &list, inside());
+	*broken = H5Literate_by_name(file->id, path, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, add_link, &list, inside()) < 0;
 	return list_take(&list, true, n);
+}
+
+char **hs_h5_children(struct hs_h5 *file, const char *path, size_t *n)
+{
+	bool broken;
+	return children(file, path, n, &broken);
 }
 
 static herr_t add_attr(hid_t object, const char *name, const H5A_info_t *info, void *ctx)
@@ -170,7 +178,8 @@ static herr_t add_attr(hid_t object, const char *name, const H5A_info_t *info, v
 }
 
 /* HDF5 1.10 crashes when it lists the attributes of an object of which one cannot be decoded (it releases a table that is
- * filled half-way). Looking for a name that is not there decodes them all, and only fails. */
+ * filled half-way). Looking for a name that is not there decodes them all, and only fails. An object like that has no
+ * attributes for us, so that the probe has seen whatever is read later. */
 static bool attrs_are_sound(struct hs_h5 *file, const char *path)
 {
 	return hs_h5_kind(file, path) != HS_H5_NOTHING && H5Aexists_by_name(file->id, path, "\001", inside()) == 0;
@@ -287,7 +296,7 @@ static bool points_within(hid_t space, size_t size, size_t limit, size_t *n)
 static bool place_attr(struct place *p, struct hs_h5 *file, const char *path, const char *attr)
 {
 	*p = (struct place){ .attr = -1, .set = -1, .type = -1, .space = -1 };
-	if (!path || *path != '/' || H5Aexists_by_name(file->id, path, attr, inside()) <= 0)
+	if (!attrs_are_sound(file, path) || H5Aexists_by_name(file->id, path, attr, inside()) <= 0)
 		return false;
 	p->attr = H5Aopen_by_name(file->id, path, attr, H5P_DEFAULT, inside());
 	if (p->attr >= 0) {
@@ -876,7 +885,10 @@ char *hs_h5_metadata_json(struct hs_h5 *file, const char *path, size_t max_bytes
 
 struct probe {
 	int objects;
+	bool broken;                  /* a group cannot be listed, so there may be objects the probe never sees */
 };
+
+enum { PROBE_SOUND = 0, PROBE_BROKEN = 42 };
 
 static int read_all_about(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)
 {
@@ -890,6 +902,12 @@ static int read_all_about(void *ctx, struct hs_h5 *file, const char *path, enum 
 		free(hs_h5_attr_ref(file, path, name[i]));
 	}
 	hs_h5_free_list(name, n);
+	if (kind == HS_H5_GROUP) {
+		bool broken;
+		name = children(file, path, &n, &broken);
+		hs_h5_free_list(name, n);
+		p->broken |= broken;
+	}
 	struct hs_h5_shape shape;
 	if (kind == HS_H5_DATASET && hs_h5_shape(file, path, &shape)) {
 		free(hs_h5_scale(file, path, 0));
@@ -901,12 +919,30 @@ static int read_all_about(void *ctx, struct hs_h5 *file, const char *path, enum 
 	return ++p->objects >= PROBE_OBJECTS;
 }
 
-/* Reads the file in a child process. False when that ended in a crash or in no end at all. */
-static bool survives(int fd, const char *name)
+/* Fills the free memory of this process with a number that is harmless as a length and deadly as an address, so that a read behind
+ * the end of a table, which may find zeros here and a wild pointer in the parent, is a crash in any case. */
+static void poison(void)
+{
+	enum { BLOCKS = 64, WORDS = 16 << 10 };
+	static const uint64_t deadly = 0x8000;                  /* below what Linux lets anybody map */
+	uint64_t *block[BLOCKS];
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	for (size_t i = 0; i < BLOCKS; i++) {
+		block[i] = malloc(WORDS * sizeof deadly);
+		for (size_t k = 0; block[i] && k < WORDS; k++)
+			*(volatile uint64_t *)&block[i][k] = deadly;
+	}
+	for (size_t i = 0; i < BLOCKS; i++)
+		free(block[i]);
+}
+
+/* Reads the file in a child process. Anything but PROBE_SOUND and PROBE_BROKEN means that this ended in a crash, or in no end at all. */
+static int probe(int fd, const char *name)
 {
 	const pid_t child = fork();
 	if (child < 0)
-		return true;                                    /* no process to spare: unproven, as without the probe */
+		return PROBE_SOUND;                                  /* no process to spare: unproven, as without the probe */
 	if (child == 0) {
 		const struct rlimit seconds = { PROBE_SECONDS, PROBE_SECONDS }, no_core = { 0, 0 };
 		const int deadly[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGINT, SIGTERM };
@@ -918,6 +954,7 @@ static bool survives(int fd, const char *name)
 		const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		if (nowhere >= 0)
 			dup2(nowhere, STDERR_FILENO);
+		poison();
 		struct hs_err err = { 0 };
 		struct hs_h5 *file;
 		struct probe p = { 0 };
@@ -925,20 +962,23 @@ static bool survives(int fd, const char *name)
 			hs_h5_walk(file, "/", read_all_about, &p);
 			hs_h5_close(file);
 		}
-		_exit(0);
+		_exit(p.broken ? PROBE_BROKEN : PROBE_SOUND);
 	}
 	int status;
 	pid_t got;
 	do
 		got = waitpid(child, &status, 0);
 	while (got < 0 && errno == EINTR);
-	return got < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	return got < 0 ? PROBE_SOUND : WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 int hs_h5_open(struct hs_h5 **file, int fd, const char *name, struct hs_err *err)
 {
 	*file = NULL;
-	if (!survives(fd, name))
+	const int found = probe(fd, name);
+	if (found == PROBE_BROKEN)
+		return hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is damaged, not all of its groups can be listed", name);
+	if (found != PROBE_SOUND)
 		return hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is damaged so badly that HDF5 itself crashes on it", name);
 	return hs_h5_open_unguarded(file, fd, name, err);
 }
