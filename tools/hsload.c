@@ -69,7 +69,8 @@ static int open_source(struct source *s, struct hs_run *run, struct hs_err *err)
 /* One of our own files: its measured signals are loaded again, everything else travels with its history. */
 static int scan_ours(struct source *s, struct hs_run *run, struct hs_err *err)
 {
-	if (hs_in_open(&s->ours, s->feed.by_pipe ? NULL : s->feed.name, err) < 0)
+	struct hs_feed again;
+	if (hs_feed_dup(&again, &s->feed, err) < 0 || hs_in_open_feed(&s->ours, &again, err) < 0)
 		return -1;
 	for (size_t i = 0; i < hs_in_count(s->ours); i++) {
 		const struct hs_signal *from = hs_in_signal(s->ours, i);
@@ -92,7 +93,7 @@ static int scan(struct source *s, struct hs_run *run, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
 	const struct hs_load_options options = { .path = s->path_inside, .axes = p->axes, .h5 = s->h5 };
-	if (s->h5 && hs_h5_has_attr(s->h5, "/", "hs_version") && !s->path_inside && !p->format && !p->axes && !s->feed.by_pipe)
+	if (s->h5 && hs_h5_has_attr(s->h5, "/", "hs_version") && !s->path_inside && !p->format && !p->axes)
 		return scan_ours(s, run, err);
 	return hs_scan_open(&s->scan, &s->bytes, p->format, &options, err);
 }

@@ -164,3 +164,15 @@ void hs_feed_close(struct hs_feed *feed)
 	free(feed->name);
 	*feed = (struct hs_feed){ .fd = -1 };
 }
+
+int hs_feed_dup(struct hs_feed *to, const struct hs_feed *from, struct hs_err *err)
+{
+	*to = *from;
+	to->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 3);
+	to->name = hs_must_dup(from->name);
+	if (to->fd >= 0)
+		return 0;
+	hs_fail_errno(err, "cannot open '%s' again", from->name);
+	hs_feed_close(to);
+	return -1;
+}

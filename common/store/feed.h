@@ -21,6 +21,9 @@ struct hs_feed {
 int hs_feed_open(struct hs_feed *feed, const char *path, struct hs_err *err);
 void hs_feed_close(struct hs_feed *feed);
 
+/* The same bytes through a descriptor of its own, for a second reader. */
+int hs_feed_dup(struct hs_feed *to, const struct hs_feed *from, struct hs_err *err);
+
 /* An unnamed file in $TMPDIR (or /tmp): read-write, gone when closed. -1 with HS_SYSTEM. */
 int hs_temp_file(struct hs_err *err);
 

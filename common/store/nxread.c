@@ -290,22 +290,29 @@ static void find_default(struct hs_in *in)
 
 int hs_in_open(struct hs_in **result, const char *path, struct hs_err *err)
 {
-	struct hs_in *in = hs_must_alloc(1, sizeof *in);
-	in->feed.fd = -1;
+	struct hs_feed feed;
 	*result = NULL;
-	if (hs_feed_open(&in->feed, path, err) == 0) {
-		struct hs_err own = { 0 };
-		if (!in->feed.size)
-			hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is empty", in->feed.name);
-		else if (hs_h5_open(&in->h5, in->feed.fd, in->feed.name, &own) < 0)
-			hs_fail(err, own.status, "cannot read '%s': %s", in->feed.name, strstr(own.text, "truncated") ? own.text : "not a readable hstools file (vendor files go through hsload first)");
-		else if (!hs_h5_has_attr(in->h5, "/", "hs_version"))
-			hs_fail(err, HS_BAD_DATA, "cannot read '%s': HDF5 of another convention (hsload reads it)", in->feed.name);
-		else if (collect_signals(in, "/entry", 0, err) == 0 && !in->n_signals)
-			hs_fail(err, HS_BAD_DATA, "no data in '%s'", in->feed.name);
-		else if (hs_failed(err))
-			hs_err_prepend(err, "cannot read '%s'", in->feed.name);
-	}
+	return hs_feed_open(&feed, path, err) < 0 ? -1 : hs_in_open_feed(result, &feed, err);
+}
+
+int hs_in_open_feed(struct hs_in **result, struct hs_feed *feed, struct hs_err *err)
+{
+	struct hs_in *in = hs_must_alloc(1, sizeof *in);
+	struct hs_err own = { 0 };
+	in->feed = *feed;
+	*feed = (struct hs_feed){ .fd = -1 };
+	*result = NULL;
+	if (!in->feed.size)
+		hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is empty", in->feed.name);
+	else if (hs_h5_open(&in->h5, in->feed.fd, in->feed.name, &own) < 0)
+		hs_fail(err, own.status, "cannot read '%s': %s", in->feed.name,
+			strstr(own.text, "truncated") ? own.text : "not a readable hstools file (vendor files go through hsload first)");
+	else if (!hs_h5_has_attr(in->h5, "/", "hs_version"))
+		hs_fail(err, HS_BAD_DATA, "cannot read '%s': HDF5 of another convention (hsload reads it)", in->feed.name);
+	else if (collect_signals(in, "/entry", 0, err) == 0 && !in->n_signals)
+		hs_fail(err, HS_BAD_DATA, "no data in '%s'", in->feed.name);
+	else if (hs_failed(err))
+		hs_err_prepend(err, "cannot read '%s'", in->feed.name);
 	if (hs_failed(err)) {
 		hs_in_close(in);
 		return -1;

@@ -10,12 +10,14 @@
 
 #include "data/history.h"
 #include "data/signal.h"
+#include "store/feed.h"
 #include "store/rows.h"
 #include "store/values.h"
 
 struct hs_in;
 
 int hs_in_open(struct hs_in **in, const char *path, struct hs_err *err);
+int hs_in_open_feed(struct hs_in **in, struct hs_feed *feed, struct hs_err *err);     /* an opened input; taken, also on failure */
 void hs_in_close(struct hs_in *in);
 
 const char *hs_in_name(const struct hs_in *in);             /* path, or "stdin" */
