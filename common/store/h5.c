@@ -10,6 +10,8 @@
 
 void hs_h5_quiet(void)
 {
+	/* files are closed one by one; HDF5's own closing at exit crashes (1.10.8) after a file could not be flushed to a full disk */
+	H5dont_atexit();
 	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
