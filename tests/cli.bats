@@ -61,7 +61,8 @@ description_is_json() {
 	gives 0 "$1" --describe || return
 	jq -e --arg tool "$1" '.name == $tool and (.summary | length > 0) and (.gives | length > 0)
 		and (.options | length > 3) and all(.options[]; (.name | length > 1) and (.help | length > 3) and (.type | length > 0))
-		and (([.options[].name] | length) == ([.options[].name] | unique | length))' <<< "$output" >/dev/null || fails "$1 --describe: $output"
+		and (([.options[].name] | length) == ([.options[].name] | unique | length))' <<< "$output" >/dev/null ||
+		fails "$1 --describe: $output"
 }
 
 @test "--describe: JSON with every option named once and explained" {
@@ -300,8 +301,8 @@ start_is_quick() {
 		exec 7> wait.$number
 		head -c 100000 big.npy >&7
 		kill -"${signal%:*}" $pid
-		wait $pid && return 1
-		local got=$?
+		local got=0
+		wait $pid || got=$?
 		exec 7>&-
 		[ "$got" = "$number" ] || fails "ended with $got, expected $number"
 		[ ! -e "out.$number" ]

@@ -63,7 +63,8 @@ gives() {
 	local want=$1
 	shift
 	run --separate-stderr "$@"
-	[ "$status" = "$want" ] || fails "status $status, expected $want: $*"$'\n'"stdout: ${output:0:2000}"$'\n'"stderr: ${stderr:0:2000}"
+	[ "$status" = "$want" ] ||
+		fails "status $status, expected $want: $*"$'\n'"stdout: ${output:0:2000}"$'\n'"stderr: ${stderr:0:2000}"
 }
 
 # refuses STATUS COMMAND...: like gives; and one sentence on standard error that begins with the tool's name, no more.
