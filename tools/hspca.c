@@ -60,14 +60,12 @@ static int choose_rank(const struct params *p, const struct hs_run *run, struct 
 			return -1;
 		hs_ranks_set_parallel(r, rank, pca->n_chan_free);
 	}
-	hs_stage("rank: Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->tw, r->gd, r->minka, r->bic, r->elbow);
+	hs_stage("rank: chosen %zu; Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->chosen, r->tw, r->gd, r->minka, r->bic, r->elbow);
 	if (r->parallel != HS_RANK_UNKNOWN)
 		hs_stage("rank: parallel analysis %zu", r->parallel);
 	a->k = p->n_comp ? p->n_comp : r->chosen;
-	if (!p->n_comp && !r->chosen)
-		hs_warn("no component stands out of the noise: one is kept");
-	else if (!p->n_comp && r->disagree)
-		hs_warn("%s", r->reason);
+	if (!p->n_comp && r->disagree)
+		hs_warn("%s%s", r->reason, r->chosen ? "" : ": one is kept");
 	if (a->k > pca->n_comp && p->n_comp)
 		hs_warn("%zu components asked, the data have %zu", a->k, pca->n_comp);
 	a->k = a->k > pca->n_comp ? pca->n_comp : a->k ? a->k : 1;
@@ -81,6 +79,7 @@ static void report(struct hs_run *run, const struct analysis *a)
 	hs_json_int(j, "components", (long long)a->k);
 	hs_json_int(j, "spectra_used", (long long)pca->n_used);
 	hs_json_begin(j, "rank", '{');
+	hs_json_int(j, "chosen", (long long)a->ranks.chosen);
 	hs_json_int(j, "tracy_widom", (long long)a->ranks.tw);
 	hs_json_int(j, "gavish_donoho", (long long)a->ranks.gd);
 	hs_json_int(j, "minka", (long long)a->ranks.minka);

@@ -424,22 +424,36 @@ int hs_rank_parallel(struct hs_rowsource *rows, const struct hs_row_frame *frame
 
 /* --- all together ------------------------------------------------------------------------------------------------- */
 
+/* With many spectra the test sees that the noise is not quite the same everywhere (counting noise follows the signal, and no
+ * scaling of rows and channels makes it flat): a crowd of components right above the edge. Signal stands apart; one or two
+ * weak components may sit at the edge, a crowd of three or more within 10 % of it is noise. */
+static size_t crowd_at_edge(const double *eig, size_t n_eig, size_t tw)
+{
+	size_t crowd = 0;
+	while (tw < n_eig && crowd < tw && eig[tw - 1 - crowd] < 1.1 * eig[tw])
+		crowd++;
+	return crowd > 2 ? crowd : 0;
+}
+
 static void judge(struct hs_ranks *r, size_t p)
 {
-	r->chosen = r->tw;
-	r->disagree = true;
-	if (r->tw > p / 4 && r->tw > 1)
+	const size_t crowd = r->crowd;
+	const bool hopeless = r->tw > p / 4 && r->tw > 1;
+	r->chosen = hopeless ? r->tw : r->tw - crowd;
+	r->reason[0] = 0;
+	if (hopeless)
 		snprintf(r->reason, sizeof r->reason,
 			"%zu of %zu channels would be signal: the noise differs between channels (counts want "
 			"Poisson scaling) or a few spectra are far outside the rest",
 			r->tw, p);
-	else if (r->tw == 0)
+	else if (r->chosen == 0)
 		snprintf(r->reason, sizeof r->reason, "no component stands out of the noise");
-	else if (r->parallel != HS_RANK_UNKNOWN && r->parallel != r->tw)
-		snprintf(r->reason, sizeof r->reason, "the Tracy-Widom test finds %zu components, parallel analysis %zu", r->tw,
+	else if (r->parallel != HS_RANK_UNKNOWN && r->parallel != r->chosen)
+		snprintf(r->reason, sizeof r->reason, "the Tracy-Widom test finds %zu components, parallel analysis %zu", r->chosen,
 			r->parallel);
-	else
-		*r = (struct hs_ranks){ r->tw, r->gd, r->minka, r->bic, r->elbow, r->parallel, r->chosen, false, "" };
+	else if (crowd && r->chosen != r->gd && r->chosen != r->bic)
+		snprintf(r->reason, sizeof r->reason, "%zu components stand apart, %zu more lie at the edge of the noise", r->chosen, crowd);
+	r->disagree = *r->reason != 0;
 }
 
 void hs_ranks_find(struct hs_ranks *r, const double *eig, size_t n_eig, size_t n, size_t p)
@@ -450,6 +464,7 @@ void hs_ranks_find(struct hs_ranks *r, const double *eig, size_t n_eig, size_t n
 		.bic = hs_rank_bic(eig, n_eig, n, p),
 		.elbow = hs_rank_elbow(eig, n_eig),
 		.parallel = HS_RANK_UNKNOWN };
+	r->crowd = crowd_at_edge(eig, n_eig, r->tw);
 	judge(r, p);
 }
 

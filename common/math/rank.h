@@ -50,7 +50,8 @@ int hs_rank_parallel(
 struct hs_ranks {
 	size_t tw, gd, minka, bic, elbow;
 	size_t parallel;              /* HS_RANK_UNKNOWN until hs_ranks_set_parallel */
-	size_t chosen;                /* tw: right most often on Poisson-scaled spectra; 0 says that all is noise */
+	size_t crowd;                 /* of tw: three or more within 10 % of the edge are noise that is not the same everywhere */
+	size_t chosen;                /* tw without the crowd: right most often on Poisson-scaled spectra; 0: all is noise */
 	bool disagree;                /* reason says why the choice should be looked at */
 	char reason[240];
 };
