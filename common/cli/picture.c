@@ -14,9 +14,13 @@
 
 enum {
 	MOST_MAPS = 25,               /* of a montage nobody chose; longer stacks are summed up */
+	MOST_NAMES = 1000,            /* of labels; beyond that nobody reads them */
 	MOST_CURVES = 40,             /* beyond that curves are drawn as a map, one a row */
 	DOT_COLOURS = 48              /* steps of colour for scattered points */
 };
+
+#define WIDE_COLUMN 420.0             /* px of a column where curves have a legend */
+#define LEAST_RATIO 1e-12             /* of the variance: the tail below is round-off, and would stretch the scree plot */
 
 struct maker {
 	struct hs_plan *plan;
@@ -616,7 +620,7 @@ static int cloud_of_labels(struct maker *m, const struct cloud *c, const int32_t
 	int32_t most = -1;
 	for (size_t i = 0; i < c->n; i++)
 		most = label[i] > most ? label[i] : most;
-	if (most > 1000)
+	if (most >= MOST_NAMES)
 		return hs_fail(err, HS_BAD_DATA, "%d labels are too many to tell apart", most + 1);
 	hs_palette_init(&palette);
 	add_cloud(m, c, "labels", (size_t)(most + 2));
@@ -628,7 +632,7 @@ static int cloud_of_labels(struct maker *m, const struct cloud *c, const int32_t
 		one->colour = k < 0 ? (struct hs_rgba){ 150, 150, 150, 255 } : hs_palette_at(&palette, (size_t)k);
 		const double share = 100 * (double)one->n / (double)c->n;
 		if (k >= 0)
-			one->name = keep(m->plan, hs_must_printf("%d   %.1f %%", k + 1, share));
+			one->name = keep(m->plan, hs_must_printf("%d   %.1f %%", k, share));
 		else if (one->n)
 			one->name = keep(m->plan, hs_must_printf("none   %.1f %%", share));
 	}
@@ -725,11 +729,6 @@ static int need_no_choice(const struct maker *m, struct hs_err *err)
 	return 0;
 }
 
-static const char *own_title(const struct maker *m)
-{
-	return strcmp(m->s->name, "data") ? m->s->title : NULL;
-}
-
 static int show_curves(struct maker *m, enum form form, struct hs_err *err)
 {
 	const struct hs_axis *x = &m->s->axis[m->s->rank - 1];
@@ -745,7 +744,7 @@ static int show_curves(struct maker *m, enum form form, struct hs_err *err)
 	double *sigma = hs_in_read_companion(m->in, m->signal, "data_errors", n * x->n);
 	if (sigma)
 		keep(m->plan, sigma);
-	return curves_of_rows(m, own_title(m), m->s, x, v, sigma, m->chosen, m->n_chosen, true, err);
+	return curves_of_rows(m, NULL, m->s, x, v, sigma, m->chosen, m->n_chosen, true, err);
 }
 
 static int add_scree(struct maker *m, size_t variance, size_t n_kept, struct hs_err *err)
@@ -755,11 +754,14 @@ static int add_scree(struct maker *m, size_t variance, size_t n_kept, struct hs_
 	if (!ratio)
 		return hs_failed(err) ? -1 : 0;
 	double sum = 0;
-	for (size_t i = 0; i < s->axis[0].n; i++)
+	size_t n = 0;
+	for (size_t i = 0; i < s->axis[0].n; i++) {
 		sum += ratio[i] > 0 ? ratio[i] : 0;
+		n = ratio[i] > LEAST_RATIO || !n ? i + 1 : n;
+	}
 	struct hs_scree *scree = &add_drawing(m, HS_DRAWING_SCREE)->scree;
-	*scree = (struct hs_scree){ .title = "explained variance", .ratio = ratio, .n = s->axis[0].n,
-		.chosen = n_kept <= s->axis[0].n ? n_kept : 0, .cumulative = sum <= 1 + 1e-6 };
+	*scree = (struct hs_scree){ .title = "explained variance", .ratio = ratio, .n = n, .chosen = n_kept <= n ? n_kept : 0,
+		.cumulative = sum <= 1 + 1e-6 };
 	return 0;
 }
 
@@ -846,7 +848,7 @@ static int show_clouds(struct maker *m, struct hs_err *err)
 	if (!v)
 		return -1;
 	if (s->rank != 2 || !find_cloud(m, 1, &cloud))
-		return curves_of_rows(m, own_title(m), s, &s->axis[s->rank - 1], v, NULL, NULL, m->n_chosen, false, err);
+		return curves_of_rows(m, NULL, s, &s->axis[s->rank - 1], v, NULL, NULL, m->n_chosen, false, err);
 	for (size_t i = 0; i < m->n_chosen; i++)
 		if (cloud_of_values(m, &cloud, place_names(m, 0, 1, m->chosen[i]), v + i * m->n_chan, NULL, err) < 0)
 			return -1;
@@ -862,6 +864,7 @@ static int show_maps(struct maker *m, enum form form, bool companions, struct hs
 		verdict = show_slices(m, form, err);
 	else
 		return hs_fail(err, HS_USAGE, "--kind maps: %s holds no maps", hs_in_path(m->in, m->signal));
+	m->plan->n_main = m->plan->n;
 	return verdict == 0 && companions && (form == FORM_STACK || form == FORM_POINT_STACK) ? add_companions(m, err) : verdict;
 }
 
@@ -886,19 +889,19 @@ static int show_image(struct maker *m, enum form form, struct hs_err *err)
 	if (form == FORM_IMAGE) {
 		if (!(v = take_maps(m, only, 1, &mask, err)))
 			return -1;
-		add_map(m, own_title(m), s, v, mask, &s->axis[0], &s->axis[1]);
+		add_map(m, NULL, s, v, mask, &s->axis[0], &s->axis[1]);
 		return 0;
 	}
 	const size_t n = form == FORM_POINTS ? 1 : m->n_pix;
 	if (!(v = take_rows(m, NULL, n, &mask, err)))
 		return -1;
 	if (form == FORM_POINTS)
-		return find_cloud(m, 0, &cloud) ? cloud_of_values(m, &cloud, own_title(m), v, NULL, err) :
-			curves_of_rows(m, own_title(m), s, &s->axis[0], v, NULL, NULL, 1, true, err);
+		return find_cloud(m, 0, &cloud) ? cloud_of_values(m, &cloud, NULL, v, NULL, err) :
+			curves_of_rows(m, NULL, s, &s->axis[0], v, NULL, NULL, 1, true, err);
 	mask = spread_mask(m, mask, err);
 	if (hs_failed(err))
 		return -1;
-	add_map(m, own_title(m), s, v, mask, &s->axis[0], &s->axis[1]);
+	add_map(m, NULL, s, v, mask, &s->axis[0], &s->axis[1]);
 	return 0;
 }
 
@@ -912,10 +915,20 @@ static int32_t *to_labels(struct maker *m, const double *v, const uint8_t *mask,
 	return label;
 }
 
+/* Classes are called what the file calls them: by their value, 0 being the first. */
 static void add_labels(struct maker *m, const char *title, const int32_t *label, const struct hs_axis *y, const struct hs_axis *x, size_t n_labels)
 {
+	const size_t n = x->n * y->n;
+	const char **name = NULL;
+	for (size_t i = 0; i < n; i++)
+		n_labels = label[i] >= 0 && (size_t)label[i] >= n_labels ? (size_t)label[i] + 1 : n_labels;
+	if (n_labels && n_labels <= MOST_NAMES) {
+		name = keep(m->plan, hs_must_alloc(n_labels, sizeof *name));
+		for (size_t i = 0; i < n_labels; i++)
+			name[i] = keep(m->plan, hs_must_printf("%zu", i));
+	}
 	struct hs_drawing *d = add_drawing(m, HS_DRAWING_LABELS);
-	d->labels = (struct hs_labels){ .title = title, .label = label, .x = x, .y = y, .n_labels = n_labels };
+	d->labels = (struct hs_labels){ .title = title, .label = label, .x = x, .y = y, .n_labels = n_labels, .name = name };
 }
 
 static int add_centroids(struct maker *m, struct hs_err *err)
@@ -961,9 +974,9 @@ static int show_labels(struct maker *m, enum form form, bool companions, struct 
 				return -1;
 		} else if (one_row) {
 			m->plan->line = hs_axis_numbers("line", 1);
-			add_labels(m, own_title(m), label, &m->plan->line, &s->axis[0], n_labels);
+			add_labels(m, NULL, label, &m->plan->line, &s->axis[0], n_labels);
 		} else {
-			add_labels(m, form == FORM_STACK ? place_names(m, 0, 1, m->chosen[i]) : own_title(m), label, &s->axis[s->rank - 2],
+			add_labels(m, form == FORM_STACK ? place_names(m, 0, 1, m->chosen[i]) : NULL, label, &s->axis[s->rank - 2],
 				&s->axis[s->rank - 1], n_labels);
 		}
 	}
@@ -1055,14 +1068,13 @@ static const char *sum_title(struct maker *m, const struct hs_axis *channel)
 static char *at_name(const struct maker *m, const struct summary *u, size_t i)
 {
 	struct hs_str text = { 0 };
-	size_t stride = m->n_pix, rest = u->at[i];
+	size_t rest = u->at[i];
 	hs_str_addf(&text, "%c:", 'A' + (int)i);
-	for (size_t d = 0; d < u->px.n_nav; d++) {
+	for (size_t d = u->px.n_nav; d-- > 0;) {
 		const struct hs_axis *a = &m->s->axis[u->px.nav[d]];
-		stride /= a->n;
-		char *value = hs_scale_show(a->value[rest / stride], 3, a->units);
-		hs_str_addf(&text, " %s %s%s", a->name, value, d + 1 < u->px.n_nav ? "," : "");
-		rest %= stride;
+		char *value = hs_scale_show(a->value[rest % a->n], 3, a->units);
+		hs_str_addf(&text, " %s %s%s", a->name, value, d ? "," : "");
+		rest /= a->n;
 		free(value);
 	}
 	return hs_str_take(&text);
@@ -1216,22 +1228,61 @@ static int make_panel(const struct hs_drawing *d, struct hs_panel *panel, struct
 	return hs_fail(err, HS_BUG, "a drawing of no kind");
 }
 
+/* Places of the drawings in the grid: maps fill columns of their own, so that they are all of one size, and what explains them
+ * stands in the last columns. place[row * n_cols + col] is 1 + the drawing, or 0. */
+static size_t *arrange(const struct hs_plan *plan, size_t *n_cols, size_t *n_places)
+{
+	const size_t n_main = plan->n_main, n_beside = plan->n - n_main;
+	size_t n_rows = (size_t)(sqrt((double)n_main) + 0.5), beside_cols, main_cols;
+	if (n_rows < n_beside)
+		n_rows = n_beside < n_main ? n_beside : n_main;
+	beside_cols = (n_beside + n_rows - 1) / n_rows;
+	main_cols = (n_main + n_rows - 1) / n_rows;
+	*n_cols = main_cols + beside_cols;
+	*n_places = n_rows * *n_cols;
+	size_t *place = hs_must_alloc(*n_places, sizeof *place);
+	for (size_t i = 0; i < n_main; i++)
+		place[i / main_cols * *n_cols + i % main_cols] = i + 1;
+	for (size_t i = 0; i < n_beside; i++)
+		place[i % n_rows * *n_cols + main_cols + i / n_rows] = n_main + i + 1;
+	return place;
+}
+
+/* A legend takes room beside its curves. */
+static bool has_legend(const struct hs_plan *plan)
+{
+	bool yes = false;
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct hs_drawing *d = &plan->drawing[i];
+		yes |= d->kind == HS_DRAWING_SCREE || d->kind == HS_DRAWING_LABELS || (d->kind == HS_DRAWING_CURVES && d->curves.n_curves > 1);
+	}
+	return yes;
+}
+
 int hs_plan_figure(const struct hs_plan *plan, const struct hs_figure *page, enum hs_picture kind, hs_bytes_fn write, void *ctx,
 	struct hs_err *err)
 {
-	struct hs_panel *panel = hs_must_alloc(plan->n, sizeof *panel);
 	struct hs_figure figure = *page;
+	size_t n = plan->n, n_cols = 0, *place = plan->n_main && plan->n > plan->n_main ? arrange(plan, &n_cols, &n) : NULL;
+	struct hs_panel *panel = hs_must_alloc(n, sizeof *panel);
 	int verdict = 0;
-	for (size_t i = 0; i < plan->n && verdict == 0; i++)
-		verdict = make_panel(&plan->drawing[i], &panel[i], err);
+	for (size_t i = 0; i < n && verdict == 0; i++) {
+		const size_t which = place ? place[i] : i + 1;
+		if (which)
+			verdict = make_panel(&plan->drawing[which - 1], &panel[i], err);
+	}
 	figure.title = plan->title;
 	figure.panel = panel;
-	figure.n_panels = plan->n;
+	figure.n_panels = n;
+	figure.n_cols = n_cols;
+	if (!(figure.width > 0) && n > 1 && has_legend(plan))
+		figure.width = WIDE_COLUMN * (double)(n_cols ? n_cols : n <= 3 ? n : 0);
 	if (verdict == 0)
 		verdict = hs_figure_draw(&figure, kind, write, ctx, err);
-	for (size_t i = 0; i < plan->n; i++)
+	for (size_t i = 0; i < n; i++)
 		hs_panel_release(&panel[i]);
 	free(panel);
+	free(place);
 	return verdict;
 }
 

@@ -50,6 +50,7 @@ struct hs_plan {
 	const char *title;
 	size_t n;
 	struct hs_drawing *drawing;
+	size_t n_main;                /* maps that come first and belong together; what follows explains them. 0: no such order */
 	size_t n_kept;
 	void **kept;                  /* everything that the drawings point at */
 	struct hs_axis line;          /* one row, for labels of a line scan */
