@@ -33,19 +33,35 @@ static struct hs_moments_options how(const struct params *p)
 }
 
 /* One pass for the second moments, then their eigenvectors. */
-static int decompose(const struct params *p, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+static int decompose_once(const struct params *p, const struct hs_moments_options *options, struct hs_pixels *px, struct hs_pca *pca,
+	struct hs_err *err)
 {
-	const struct hs_moments_options options = how(p);
 	struct hs_moments m = { 0 };
-	int verdict = hs_moments_init(&m, px->source, &options, err);
+	int verdict = hs_moments_init(&m, px->source, options, err);
 	if (verdict == 0 && m.n_used < m.n_rows)
 		hs_stage("%zu of %zu spectra left out: masked or not finite", m.n_rows - m.n_used, m.n_rows);
 	if (verdict == 0 && m.n_negative)
-		hs_warn("%zu spectra have a negative sum, which counts cannot have: they are taken as empty", m.n_negative);
+		hs_warn("%zu spectra have a negative sum, which counts cannot have: they are left out", m.n_negative);
 	if (verdict == 0)
-		verdict = hs_pca_init(&a->pca, &m, px->source, p->n_comp ? p->n_comp : MOST_AUTO, err);
+		verdict = hs_pca_init(pca, &m, px->source, p->n_comp ? p->n_comp : MOST_AUTO, err);
 	hs_moments_release(&m);
 	return verdict;
+}
+
+/* float32 products are good to 1e-6 of the largest eigenvalue. When the noise lies below that and the rank is asked for, they
+ * do not answer: the pass is repeated in float64. */
+static int decompose(const struct params *p, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+{
+	struct hs_moments_options options = how(p);
+	if (decompose_once(p, &options, px, &a->pca, err) < 0)
+		return -1;
+	const double *e = a->pca.eigenvalue, noise = a->pca.n_eig ? e[a->pca.n_eig / 2] : 0;
+	if (p->n_comp || options.exact || px->source->type == HS_ROW_F64 || !(noise > 0) || noise > 1e-6 * e[0])
+		return 0;
+	hs_stage("the noise is %.1g of the first component: once more in float64", noise / e[0]);
+	hs_pca_release(&a->pca);
+	options.exact = true;
+	return decompose_once(p, &options, px, &a->pca, err);
 }
 
 /* How many components are signal: all tests are reported, Tracy-Widom decides. */
