@@ -632,7 +632,7 @@ static int cloud_of_labels(struct maker *m, const struct cloud *c, const int32_t
 		one->colour = k < 0 ? (struct hs_rgba){ 150, 150, 150, 255 } : hs_palette_at(&palette, (size_t)k);
 		const double share = 100 * (double)one->n / (double)c->n;
 		if (k >= 0)
-			one->name = keep(m->plan, hs_must_printf("%d   %.1f %%", k, share));
+			one->name = keep(m->plan, hs_must_printf("%s %d   %.1f %%", m->s->quantity, k, share));
 		else if (one->n)
 			one->name = keep(m->plan, hs_must_printf("none   %.1f %%", share));
 	}
@@ -925,7 +925,7 @@ static void add_labels(struct maker *m, const char *title, const int32_t *label,
 	if (n_labels && n_labels <= MOST_NAMES) {
 		name = keep(m->plan, hs_must_alloc(n_labels, sizeof *name));
 		for (size_t i = 0; i < n_labels; i++)
-			name[i] = keep(m->plan, hs_must_printf("%zu", i));
+			name[i] = keep(m->plan, hs_must_printf("%s %zu", m->s->quantity, i));
 	}
 	struct hs_drawing *d = add_drawing(m, HS_DRAWING_LABELS);
 	d->labels = (struct hs_labels){ .title = title, .label = label, .x = x, .y = y, .n_labels = n_labels, .name = name };
@@ -1290,6 +1290,11 @@ int hs_plan_preview(const struct hs_plan *plan, size_t columns, bool colour, str
 {
 	enum { CURVE_LINES = 12 };
 	int verdict = 0;
+	char *title = hs_utf8(plan->title, strlen(plan->title));
+	for (char *p = title; *p; p++)
+		*p = (unsigned char)*p < ' ' || *p == 127 ? ' ' : *p;
+	hs_str_addf(out, "%s\n", title);
+	free(title);
 	for (size_t i = 0; i < plan->n && verdict == 0; i++) {
 		const struct hs_drawing *d = &plan->drawing[i];
 		const struct hs_curve scree = { .y = d->scree.ratio, .n = d->scree.n, .stroke = HS_STROKE_LINE_DOT };
