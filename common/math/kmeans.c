@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/par.h"
+#include "math/validity.h"
 
 enum { SAMPLE_ROWS_MIN = 1024, SAMPLE_ROWS_MAX = 16384, CANDIDATES_AT_ONCE = 64 };
 static const size_t sample_bytes = 32u << 20, chunk_bytes = 512u << 10, centre_bytes = 16u << 20;
@@ -394,7 +395,7 @@ struct run {
 	uint8_t *absent;              /* k: no place yet (fewer distinct seeds than clusters) */
 	int32_t *label;               /* of the rows of the view it was last run on */
 	double within;                /* inertia in working coordinates */
-	double *trace;
+	double *trace;                /* n_iter values, room for the next power of two */
 	size_t n_iter;
 	enum hs_kmeans_status status;
 	bool ended, hopeless;         /* hopeless: an empty cluster found no row away from all centres */
@@ -677,6 +678,8 @@ static int update(struct pass *p, const struct change *change, size_t max_iter, 
 			if (run->count[c])
 				moved += move_centre(s, run, c, z);
 		run->within = within(p->view, run);
+		if ((run->n_iter & (run->n_iter - 1)) == 0)
+			run->trace = hs_must_resize(run->trace, 2 * run->n_iter + 1, sizeof *run->trace);
 		run->trace[run->n_iter++] = run->within / (s->scale * s->scale);
 		const bool still = settled || moved < tol * p->view->scatter / (double)p->view->n_used;
 		run->status = still ? HS_KMEANS_CONVERGED : HS_KMEANS_MAXITER;
@@ -739,17 +742,20 @@ static int lloyd_group(const struct view *view, struct run *runs, size_t n_runs,
 	return verdict;
 }
 
+static size_t runs_at_once(size_t p, size_t k)
+{
+	const size_t fit = centre_bytes / (k * p * sizeof(double));
+	return fit ? fit : 1;
+}
+
 /* Runs all restarts from their centres on a view, as many at a time as keeps the stacked centres small. */
 static int lloyd(const struct view *view, struct run *runs, size_t n_runs, const struct hs_kmeans_options *opt, const char *task,
 	struct hs_err *err)
 {
-	const size_t p = view->space->p, fit = centre_bytes / (runs->k * p * sizeof(double)), at_once = fit ? fit : 1;
+	const size_t p = view->space->p, at_once = runs_at_once(p, runs->k);
 	for (size_t r = 0; r < n_runs; r++) {
 		free(runs[r].label);
-		free(runs[r].trace);
-		runs[r].label = hs_alloc(view->rows->n_rows, sizeof(int32_t), err);
-		runs[r].trace = runs[r].label ? hs_alloc(opt->max_iter, sizeof(double), err) : NULL;
-		if (!runs[r].trace)
+		if (!(runs[r].label = hs_alloc(view->rows->n_rows, sizeof(int32_t), err)))
 			return -1;
 		for (size_t i = 0; i < view->rows->n_rows; i++)
 			runs[r].label[i] = -1;
@@ -880,10 +886,20 @@ static size_t draw(const double *distance, size_t n, size_t block_rows, const do
 	return last;
 }
 
+static size_t n_tries(size_t k)
+{
+	return 2 + (size_t)log((double)k);
+}
+
+static size_t seeds_at_once(size_t k)
+{
+	const size_t fit = CANDIDATES_AT_ONCE / n_tries(k);
+	return fit ? fit : 1;
+}
+
 static int seed_group(const struct view *view, const void *x, struct run *runs, size_t n_runs, uint64_t seed, struct hs_err *err)
 {
-	const size_t n = view->rows->n_rows, p = view->space->p, k = runs->k, tries = 2 + (size_t)log((double)k),
-		     most = n_runs * tries;
+	const size_t n = view->rows->n_rows, p = view->space->p, k = runs->k, tries = n_tries(k), most = n_runs * tries;
 	struct seeding g = { .view = view, .x = x, .n = n, .n_tries = tries,
 		.n_blocks = (n + view->rows->block_rows - 1) / view->rows->block_rows };
 	struct hs_rng *rng = hs_must_alloc(n_runs, sizeof *rng);
@@ -935,7 +951,7 @@ static int seed_group(const struct view *view, const void *x, struct run *runs, 
 
 static int seed_all(const struct view *view, const void *x, struct run *runs, size_t n_runs, uint64_t seed, struct hs_err *err)
 {
-	const size_t fit = CANDIDATES_AT_ONCE / (2 + (size_t)log((double)runs->k)), at_once = fit ? fit : 1;
+	const size_t at_once = seeds_at_once(runs->k);
 	for (size_t r = 0; r < n_runs; r += at_once)
 		if (seed_group(view, x, runs + r, n_runs - r < at_once ? n_runs - r : at_once, seed, err) < 0)
 			return -1;
@@ -943,6 +959,15 @@ static int seed_all(const struct view *view, const void *x, struct run *runs, si
 }
 
 /* ---- the whole ---- */
+
+static size_t sample_rows(size_t n, size_t p, size_t k)
+{
+	size_t fit = sample_bytes / (p * sizeof(float));
+	fit = fit < SAMPLE_ROWS_MIN ? SAMPLE_ROWS_MIN : fit > SAMPLE_ROWS_MAX ? SAMPLE_ROWS_MAX : fit;
+	if (fit / 8 < k)
+		fit = 8 * k;
+	return n < fit ? n : fit;
+}
 
 /* Ordinals of the sample among the usable rows, turned into row numbers: one from each of n equal stretches. */
 static void choose_sample(const uint8_t *used, size_t n_rows, size_t n_used, size_t n, uint64_t seed, size_t *row)
@@ -1182,11 +1207,7 @@ int hs_kmeans(struct hs_rowsource *rows, const struct hs_kmeans_options *opt, st
 		goto out;
 	}
 
-	fit = sample_bytes / (p * sizeof(float));
-	fit = fit < SAMPLE_ROWS_MIN ? SAMPLE_ROWS_MIN : fit > SAMPLE_ROWS_MAX ? SAMPLE_ROWS_MAX : fit;
-	if (fit / 8 < opt->k)
-		fit = 8 * opt->k;
-	const size_t m = full.n_used < fit ? full.n_used : fit;
+	const size_t m = sample_rows(full.n_used, p, opt->k);
 	const bool whole = m == full.n_used;
 	double scatter;
 	if (!(row = hs_alloc(m, sizeof *row, err)))
@@ -1255,6 +1276,90 @@ out:
 	if (verdict < 0)
 		hs_kmeans_release(out);
 	return verdict;
+}
+
+/* ---- memory, from the allocations above; in double, where nothing wraps ---- */
+
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+/* Partials of hs_tree that can be alive at once: one a thread at work, and the complete subtrees that hang beside the paths
+ * from the root to those at work and to the end of what is done. */
+static double tree_partials(double n_blocks, double threads)
+{
+	double alive = threads;
+	for (double wide = 1; wide < n_blocks; wide *= 2)
+		alive += wide < threads + 1 ? wide : threads + 1;
+	return alive < n_blocks ? alive : n_blocks;
+}
+
+struct shape {
+	double n, p, k, runs, threads, blocks;
+};
+
+static double scratch_bytes(const struct shape *s, double n_centres)
+{
+	const double n = (double)chunk_rows((size_t)s->p);
+	return s->threads * (n * (4 * s->p + 4 * n_centres + 24) + 8 * s->p + sizeof(struct scratch));
+}
+
+static double seeding_bytes(const struct shape *s)
+{
+	const double tries = (double)n_tries((size_t)s->k), fit = (double)seeds_at_once((size_t)s->k);
+	const double runs = s->runs < fit ? s->runs : fit, most = runs * tries;
+	return most * (12 * s->p + 24 + 8 * s->n + 8 * s->blocks) + runs * (8 * s->n + 8 * s->blocks + 8 + sizeof(struct hs_rng)) +
+		scratch_bytes(s, most);
+}
+
+static double lloyd_bytes(const struct shape *s)
+{
+	const double fit = (double)runs_at_once((size_t)s->p, (size_t)s->k), runs = s->runs < fit ? s->runs : fit, most = runs * s->k;
+	return s->runs * 4 * s->n + most * (4 * s->p + 12) + 16 * s->p + scratch_bytes(s, most) +
+		tree_partials(s->blocks, s->threads) * 8 * (3 * runs + 2 * most + most * s->p);
+}
+
+static double result_bytes(const struct shape *s)
+{
+	return 4 * s->n + 24 * s->k * s->p + 8 * s->k + 8 * 4096;
+}
+
+static double kmeans_bytes(struct shape s)
+{
+	const double block_rows = (double)hs_block_rows((size_t)s.p), kp = s.k * s.p;
+	struct shape part = s;
+	part.n = (double)sample_rows((size_t)s.n, (size_t)s.p, (size_t)s.k);
+	part.blocks = ceil(part.n / block_rows);
+	s.blocks = ceil(s.n / block_rows);
+	const bool whole = part.n == s.n;
+	const double x = 8 * part.n * s.p, partials = tree_partials(s.blocks, s.threads);
+	const double looking = (partials + s.threads) * 8 * (s.p + 1);
+	const double sampled = x + larger(seeding_bytes(&part), lloyd_bytes(&part));
+	const double describing = s.runs * 4 * s.n + 8 * (kp + s.p) + partials * 8 * (2 * kp + s.k) + s.threads * 8 * s.p;
+	const double passes = (whole ? x : 0) + larger(lloyd_bytes(&s), describing);
+	return result_bytes(&s) + (1 + 8 + 4) * s.n + (8 + 4 + 1 + 8) * part.n + 12 * s.p +
+		s.runs * (16 * kp + 9 * s.k + 16 * 4096 + sizeof(struct run)) + larger(looking, larger(sampled, passes));
+}
+
+size_t hs_kmeans_bytes(size_t n_rows, size_t n_chan, size_t k, size_t restarts, int threads)
+{
+	const size_t n_sample = n_rows < HS_SILHOUETTE_ROWS ? n_rows : HS_SILHOUETTE_ROWS;
+	const struct shape all = { .n = (double)n_rows, .p = n_chan ? (double)n_chan : 1, .k = k ? (double)k : 1,
+		.runs = (double)restarts, .threads = threads > 0 ? threads : hs_par_threads() };
+	static const size_t beyond = (size_t)1 << 62;
+	if (all.k * all.p > 0x1p56)   /* the functions above, shared with the real thing, count in size_t */
+		return beyond;
+	struct shape part = all;
+	part.n = (double)n_sample;
+	/* hs_choose_k: the sample and its distances, the best result so far; then the distances are made, or k-means runs on all
+	 * rows, or on halves of the sample beside the result it judges */
+	const double sample = part.n * (8 * all.p + 8), held = sample + 8 * part.n * part.n + all.k * sizeof(struct hs_k_row),
+		     stage = larger(kmeans_bytes(all), larger(sample + 8 * part.n + all.n,
+								result_bytes(&all) + kmeans_bytes(part) + 27 * part.n));
+	const double small = 0x1p20 + all.threads * 0x3p20; /* descriptors; the panels BLAS packs */
+	const double bytes = held + result_bytes(&all) + stage + small;
+	return bytes < 0x1p62 ? (size_t)bytes : beyond;
 }
 
 /* ---- clusters given by labels ---- */

@@ -65,6 +65,11 @@ struct hs_kmeans_options hs_kmeans_defaults(size_t k);
 int hs_kmeans(struct hs_rowsource *rows, const struct hs_kmeans_options *opt, struct hs_kmeans *out, struct hs_err *err);
 void hs_kmeans_release(struct hs_kmeans *result);
 
+/* Bytes that hs_kmeans and hs_choose_k (k: its largest) hold at their peak; the row source's own buffers are not counted. An
+ * upper bound: float64 rows, spherical, no two restarts at one optimum, 4096 passes; threads <= 0: hs_par_threads(). For
+ * millions of rows the labels decide, 4 bytes a row for each restart: 40 MB a million rows for ten, and 17 MB beside them. */
+size_t hs_kmeans_bytes(size_t n_rows, size_t n_chan, size_t k, size_t restarts, int threads);
+
 /* Mean and standard deviation (divisor n) of the rows of each cluster, for labels from anywhere: clusters found among
  * principal components have their spectra in the cube. label: n_rows values below k, negative for none. mean, spread:
  * k x n_chan; size: k, counting usable rows; an empty cluster has zeros. One pass, no cancellation. */

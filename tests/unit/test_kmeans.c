@@ -1,15 +1,20 @@
 /* test_kmeans - truths about k-means. With arguments it is one side of tests/oracle/kmeans.py:
  *   test_kmeans MATRIX N P K SPHERICAL SEED RESTARTS [TYPE [THREADS [START]]]
- * prints the inertia, the iterations and the labels found in a file of float64 (TYPE f32: rounded first). */
+ * prints the inertia, the iterations and the labels found in a file of float64 (TYPE f32: rounded first).
+ *   test_kmeans peak TYPE N P K RESTARTS CHOOSE
+ * prints the bytes by which the process grows while it clusters rows that are made as they are asked for. */
+#include <malloc.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/kmeans.h"
 #include "math/par.h"
+#include "math/validity.h"
 #include "tap.h"
 
 /* n rows around k centres that are apart by `apart` standard deviations in each channel; truth in label. */
@@ -512,8 +517,121 @@ static int oracle(int argc, char **argv)
 	return 0;
 }
 
+/* Structureless rows, so that restarts end apart, four blocks at a time: as a file would be read. */
+struct noise {
+	struct hs_rowsource rows;
+	size_t done;
+	void *x;
+	uint8_t *skip;
+};
+
+static int noise_rewind(struct hs_rowsource *rows, struct hs_err *err)
+{
+	(void)err;
+	((struct noise *)rows)->done = 0;
+	return 0;
+}
+
+static int noise_next(struct hs_rowsource *rows, struct hs_batch *batch, struct hs_err *err)
+{
+	(void)err;
+	struct noise *s = (struct noise *)rows;
+	const size_t left = rows->n_rows - s->done, most = 4 * rows->block_rows, n = left < most ? left : most;
+	uint64_t state = s->done + 1;
+	for (size_t i = 0; i < n * rows->n_chan; i++) {
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		const double v = (double)(state >> 40);
+		if (rows->type == HS_ROW_F64)
+			((double *)s->x)[i] = v;
+		else
+			((float *)s->x)[i] = (float)v;
+	}
+	*batch = (struct hs_batch){ s->done / rows->block_rows, (n + rows->block_rows - 1) / rows->block_rows, s->done, n, s->x, s->skip };
+	s->done += n;
+	return 0;
+}
+
+static long status_kb(const char *word)
+{
+	char line[256];
+	long kb = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f && kb < 0 && fgets(line, sizeof line, f))
+		if (strncmp(line, word, strlen(word)) == 0)
+			kb = strtol(line + strlen(word), NULL, 10);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+static int peak(char **argv)
+{
+	const size_t n = strtoul(argv[3], NULL, 10), p = strtoul(argv[4], NULL, 10);
+	struct hs_kmeans_options opt = hs_kmeans_defaults(strtoul(argv[5], NULL, 10));
+	opt.restarts = strtoul(argv[6], NULL, 10);
+	opt.max_iter = 3;
+	opt.spherical = true;
+	const enum hs_row_type type = strcmp(argv[2], "f32") ? HS_ROW_F64 : HS_ROW_F32;
+	struct noise s = { .rows = { n, p, hs_block_rows(p), type, noise_rewind, noise_next } };
+	s.x = calloc(4 * s.rows.block_rows * p, sizeof(double));
+	s.skip = calloc(4 * s.rows.block_rows, 1);
+	if (!s.x || !s.skip)
+		return 4;
+	long before = 0;
+	for (int round = 0; round < 2; round++) {     /* the first wakes threads and BLAS, whose memory is not ours to count */
+		struct hs_err err = { 0 };
+		struct hs_kmeans r = { 0 };
+		struct hs_k_table table = { 0 };
+		struct hs_batch batch;
+		s.rows.n_rows = round ? n : 64;
+		noise_rewind(&s.rows, &err);
+		noise_next(&s.rows, &batch, &err);
+		malloc_trim(0);
+		before = status_kb("VmRSS:");
+		if ((atoi(argv[7]) ? hs_choose_k(&s.rows, 2, opt.k, &opt, &table, &err) : hs_kmeans(&s.rows, &opt, &r, &err)) < 0)
+			return 1;
+		hs_kmeans_release(&r);
+		hs_k_table_release(&table);
+	}
+	printf("%ld\n", (status_kb("VmHWM:") - before) * 1024);
+	return 0;
+}
+
+/* hs_kmeans_bytes against what the system says of a process of its own. */
+static void test_bytes(void)
+{
+	static const struct { const char *type; size_t n, p, k, restarts; int choose; } at[] = {
+		{ "f64", 400000, 4, 5, 10, 0 }, { "f64", 20000, 512, 6, 10, 0 }, { "f32", 20000, 1024, 5, 10, 0 },
+		{ "f64", 6000, 64, 200, 10, 0 }, { "f64", 3000, 700, 3, 4, 1 }, { "f32", 200, 3, 2, 1, 0 } };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	printf("# skip: %zu peaks of memory, which is the sanitizer's here\n", HS_LEN(at));
+	return;
+#endif
+	char self[4096], line[4300];
+	const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+	self[length > 0 ? length : 0] = '\0';
+	for (size_t i = 0; i < HS_LEN(at); i++) {
+		snprintf(line, sizeof line, "'%s' peak %s %zu %zu %zu %zu %d", self, at[i].type, at[i].n, at[i].p, at[i].k,
+			at[i].restarts, at[i].choose);
+		FILE *f = popen(line, "r");
+		double used = -1;
+		const bool read = f && fscanf(f, "%lf", &used) == 1, done = f && pclose(f) == 0;
+		const double bound = (double)hs_kmeans_bytes(at[i].n, at[i].p, at[i].k, at[i].restarts, 0);
+		tap_ok(read && done && used > 0 && used <= bound,
+			"%zu x %zu %s, k = %zu, %zu restarts%s: %.1f MB used of %.1f allowed", at[i].n, at[i].p, at[i].type, at[i].k,
+			at[i].restarts, at[i].choose ? ", k chosen" : "", used / 1e6, bound / 1e6);
+		if (at[i].choose)     /* where every part of the bound is needed it is not far above */
+			tap_ok(bound < 2.5 * used, "and the bound is near");
+	}
+	const double stream = (double)hs_kmeans_bytes(1 << 20, 1024, 5, 10, 2);
+	tap_ok(stream < 160e6, "a million spectra of 1024 channels, ten restarts: %.0f MB, below --memory 256M", stream / 1e6);
+	tap_ok(hs_kmeans_bytes(SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, 1) == (size_t)1 << 62, "no size wraps");
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 8 && strcmp(argv[1], "peak") == 0)
+		return peak(argv);
 	if (argc > 7)
 		return oracle(argc, argv);
 	test_truth();
@@ -521,5 +639,6 @@ int main(int argc, char **argv)
 	test_textbook();
 	test_edges();
 	test_spherical();
+	test_bytes();
 	return tap_done();
 }
