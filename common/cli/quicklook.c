@@ -128,7 +128,8 @@ int hs_write_signal(struct hs_out *out, const struct hs_flow *flow, struct hs_er
 	struct hs_sink *sink;
 	struct hs_batch batch;
 	int verdict = 0;
-	if (looks && (!(l.sum_spectrum = hs_alloc(l.n_chan, sizeof(double), err)) || !(l.row = hs_alloc(l.n_chan, sizeof(double), err)) ||
+	if (looks && (!(l.sum_spectrum = hs_alloc(l.n_chan, sizeof(double), err)) ||
+			     !(l.row = hs_alloc(l.n_chan, sizeof(double), err)) ||
 			     !(l.sum_image = hs_alloc(l.n_pix, sizeof(float), err))))
 		verdict = -1;
 	if (verdict == 0)
@@ -161,13 +162,15 @@ static int next_of_source(void *ctx, struct hs_batch *batch, struct hs_err *err)
 int hs_copy_signal(struct hs_run *run, struct hs_out *out, const struct hs_copy *copy, struct hs_err *err)
 {
 	const struct hs_signal *s = copy->signal;
-	const struct hs_rows_options options = { .as = HS_AS_STORED, .memory = hs_run_memory(run) / 2, .threads = (int)run->common.threads,
+	const struct hs_rows_options options = { .as = HS_AS_STORED, .memory = hs_run_memory(run) / 2,
+		.threads = (int)run->common.threads,
 		.mask = s->mask, .has_fill = s->has_fill, .fill = s->fill };
 	struct hs_rows *rows;
 	if (hs_rows_open(&rows, copy->values, &options, err) < 0)
 		return hs_err_prepend(err, "%s", s->name);
 	struct hs_rowsource *source = hs_rows_source(rows);
-	const struct hs_flow flow = { .signal = s, .place = copy->place, .quick_looks = copy->quick_looks, .next = next_of_source, .ctx = source };
+	const struct hs_flow flow = { .signal = s, .place = copy->place, .quick_looks = copy->quick_looks, .next = next_of_source,
+		.ctx = source };
 	int verdict = source->rewind(source, err);
 	if (verdict == 0)
 		verdict = hs_write_signal(out, &flow, err);

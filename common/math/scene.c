@@ -32,8 +32,7 @@ struct field {
 	double low, high, u[N_WAVES], v[N_WAVES], phase[N_WAVES];
 };
 
-/* All there is to know about one pixel. What counts things is a whole number all the same kept as double: truth maps point
- * here by offset. */
+/* All there is to know about one pixel. Whole numbers are kept as double like the rest: truth maps point here by offset. */
 struct spot {
 	double share[HS_SCENE_MOST_COMP];
 	double position[2], width[2], height[2];
@@ -346,7 +345,8 @@ static int prepare_clusters(struct hs_scene *s, struct hs_err *err)
 	for (size_t i = 0; i < k * n; i++)
 		lowest = fmin(lowest, s->spectra[i] = level + stretch * s->spectra[i]);
 	if (s->o.noise == HS_NOISE_POISSON && lowest < 0)
-		return hs_fail(err, HS_USAGE, "%g counts are too few for a separation of %g: a centroid would be negative", s->o.counts, s->o.separation);
+		return hs_fail(err, HS_USAGE, "%g counts are too few for a separation of %g: a centroid would be negative", s->o.counts,
+			s->o.separation);
 	return 0;
 }
 
@@ -477,10 +477,10 @@ static const struct kind kinds[] = {
 		look_nopure, mean_of_shares },
 	{ "clusters", "patches of k kinds of spectra, --separation standard deviations apart", 4, 1, HS_SCENE_MOST_COMP, HS_NOISE_GAUSS,
 		prepare_clusters, look_clusters, mean_of_shares },
-	{ "peaks", "one or two peaks whose position, width and height vary smoothly", 1, 1, 2, HS_NOISE_POISSON, prepare_peaks, look_peaks,
-		mean_of_peaks },
-	{ "drift", "a mixture whose energy scale shifts while the scan goes on", 4, 1, HS_SCENE_MOST_COMP, HS_NOISE_POISSON, prepare_mixture,
-		look_drift, mean_of_drifted },
+	{ "peaks", "one or two peaks whose position, width and height vary smoothly", 1, 1, 2, HS_NOISE_POISSON, prepare_peaks,
+		look_peaks, mean_of_peaks },
+	{ "drift", "a mixture whose energy scale shifts while the scan goes on", 4, 1, HS_SCENE_MOST_COMP, HS_NOISE_POISSON,
+		prepare_mixture, look_drift, mean_of_drifted },
 	{ "outliers", "a mixture with spikes and hot pixels", 4, 1, HS_SCENE_MOST_COMP, HS_NOISE_POISSON, prepare_mixture, look_outliers,
 		mean_of_shares },
 	{ "eels", "energy loss: power-law background, k ionisation edges with white lines", 3, 1, HS_LEN(edge_table), HS_NOISE_POISSON,
@@ -501,11 +501,11 @@ const char *hs_scene_name(size_t i, const char **what)
 static const struct kind *find_kind(const char *name, struct hs_err *err)
 {
 	struct hs_str there = { 0 };
-	for (size_t i = 0; i < HS_LEN(kinds); i++) {
+	for (size_t i = 0; i < HS_LEN(kinds); i++)
 		if (!strcmp(kinds[i].name, name))
 			return &kinds[i];
+	for (size_t i = 0; i < HS_LEN(kinds); i++)
 		hs_str_addf(&there, "%s%s", i ? ", " : "", kinds[i].name);
-	}
 	hs_fail(err, HS_USAGE, "no scene '%s': there are %s", name, hs_str_get(&there));
 	hs_str_release(&there);
 	return NULL;
@@ -654,8 +654,8 @@ static const struct {
 	size_t offset;                /* in struct spot */
 } truths[] = {
 	{ "mixture|nopure|drift|outliers", { "endmembers", "intensity", "counts", HS_TRUTH_SPECTRA, "component" }, 0 },
-	{ "mixture|nopure|drift|outliers", { "abundances", "abundance", "1", HS_TRUTH_MAPS, "component" }, offsetof(struct spot, share) },
-	{ "clusters", { "labels", "cluster", "1", HS_TRUTH_CODES, "cluster" }, offsetof(struct spot, label) },
+	{ "mixture|nopure|drift|outliers", { "abundances", "abundance", "1", HS_TRUTH_MAPS, "component" },
+		offsetof(struct spot, share) }, { "clusters", { "labels", "cluster", "1", HS_TRUTH_CODES, "cluster" }, offsetof(struct spot, label) },
 	{ "clusters", { "centroids", "intensity", "counts", HS_TRUTH_SPECTRA, "cluster" }, 0 },
 	{ "peaks", { "position", "energy", "eV", HS_TRUTH_MAPS, "peak" }, offsetof(struct spot, position) },
 	{ "peaks", { "width", "full width at half maximum", "eV", HS_TRUTH_MAPS, "peak" }, offsetof(struct spot, width) },

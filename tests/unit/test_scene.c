@@ -80,7 +80,8 @@ static void any_order(const char *name)
 	struct hs_scene *differs = made(&other);
 	hs_scene_rows(differs, 0, n_pix, pieces);
 	const bool plain = !strcmp(name, "constant") || !strcmp(name, "gradient");
-	tap_ok(plain == !memcmp(whole, pieces, n * sizeof *whole), "%s: another seed %s", name, plain ? "makes no difference" : "is another scene");
+	tap_ok(plain == !memcmp(whole, pieces, n * sizeof *whole), "%s: another seed %s", name,
+		plain ? "makes no difference" : "is another scene");
 	hs_scene_free(s);
 	hs_scene_free(again);
 	hs_scene_free(differs);
@@ -151,8 +152,8 @@ static void mixture_is_linear(void)
 	}
 	tap_ok(worst <= 1e-12 * largest, "mixture: rows are abundances times endmembers (off by %.1e of %.3g)", worst, largest);
 	tap_ok(off_one < 1e-14 && lowest >= 0, "mixture: abundances are not negative and sum to one");
-	tap_ok(pure[0] && pure[1] && pure[2] && pure[3] && mixed > n_pix / 4, "mixture: %zu %zu %zu %zu pure pixels, %zu mixed of %zu", pure[0],
-		pure[1], pure[2], pure[3], mixed, n_pix);
+	tap_ok(pure[0] && pure[1] && pure[2] && pure[3] && mixed > n_pix / 4,
+		"mixture: %zu %zu %zu %zu pure pixels, %zu mixed of %zu", pure[0], pure[1], pure[2], pure[3], mixed, n_pix);
 	double total = 0, least_angle = M_PI;
 	for (size_t i = 0; i < k; i++) {
 		for (size_t c = 0; c < o.n_chan; c++)
@@ -227,13 +228,13 @@ static void outliers_are_where_said(void)
 				brighter = brighter && x[i * n + c] > y[i * n + c];
 			}
 		count[(int)kind[i]]++;
-		as_said = as_said && brighter && (kind[i] == 0 ? !changed && where[i] == -1 : kind[i] == 1 ? changed == 1 && (double)last == where[i] :
-				changed > 1 && where[i] == -1);
+		const bool spike = changed == 1 && (double)last == where[i], hot = changed > 1 && where[i] == -1;
+		as_said = as_said && brighter && (kind[i] == 0 ? !changed && where[i] == -1 : kind[i] == 1 ? spike : hot);
 	}
 	tap_ok(as_said, "outliers: the mixture of the same seed wherever the map is 0, brighter elsewhere");
 	/* binomial: 391 pixels at 0.1 are 39 +- 6 */
-	tap_ok(count[1] + count[2] > 15 && count[1] + count[2] < 63 && count[1] && count[2], "outliers: %zu spikes and %zu hot of %zu", count[1],
-		count[2], n_pix);
+	tap_ok(count[1] + count[2] > 15 && count[1] + count[2] < 63 && count[1] && count[2],
+		"outliers: %zu spikes and %zu hot of %zu", count[1], count[2], n_pix);
 	hs_scene_free(s);
 	hs_scene_free(clean);
 	free(x);
@@ -264,13 +265,14 @@ static void drift_moves_energies(void)
 		for (size_t c = 10; c + 10 < n; c++) {        /* cubic interpolation of the endmember at the shifted energy */
 			const double at = (double)c - drift[i] / step_ev, f = at - floor(at);
 			const double *p = e + (size_t)floor(at);
-			const double v = p[0] + f * 0.5 * (p[1] - p[-1] + f * (2 * p[-1] - 5 * p[0] + 4 * p[1] - p[2] + f * (3 * (p[0] - p[1]) + p[2] - p[-1])));
+			const double slope = p[1] - p[-1], curve = 2 * p[-1] - 5 * p[0] + 4 * p[1] - p[2], twist = 3 * (p[0] - p[1]) + p[2] - p[-1];
+			const double v = p[0] + f / 2 * (slope + f * (curve + f * twist));
 			worst = fmax(worst, fabs(v - x[i * n + c]));
 		}
 	}
 	tap_ok(worst < 0.01 * peak, "drift: the endmember at energy minus drift (off by %.1e of the peak)", worst / peak);
-	tap_ok(low >= -o.drift_ev && high <= o.drift_ev && high - low > o.drift_ev / 2, "drift: %.2f .. %.2f eV, within --drift %g", low, high,
-		o.drift_ev);
+	tap_ok(low >= -o.drift_ev && high <= o.drift_ev && high - low > o.drift_ev / 2, "drift: %.2f .. %.2f eV, within --drift %g",
+		low, high, o.drift_ev);
 	hs_scene_free(s);
 	free(drift);
 	free(x);
@@ -305,10 +307,11 @@ static void clusters_are_apart(void)
 		}
 	}
 	const double m = (double)(n_pix * n);
-	tap_ok(size[0] && size[1] && size[2] && size[3], "clusters: every label is there: %zu %zu %zu %zu", size[0], size[1], size[2], size[3]);
+	tap_ok(size[0] && size[1] && size[2] && size[3], "clusters: every label is there: %zu %zu %zu %zu", size[0], size[1],
+		size[2], size[3]);
 	/* standard errors of mean and variance: 1/sqrt(m), sqrt(2/m); 5 of them */
-	tap_ok(fabs(sum / m) < 5 / sqrt(m) && fabs(sum2 / m - 1) < 5 * sqrt(2 / m), "clusters: residuals are normal: mean %.4f, variance %.4f of %g",
-		sum / m, sum2 / m, m);
+	tap_ok(fabs(sum / m) < 5 / sqrt(m) && fabs(sum2 / m - 1) < 5 * sqrt(2 / m),
+		"clusters: residuals are normal: mean %.4f, variance %.4f of %g", sum / m, sum2 / m, m);
 	hs_scene_free(s);
 	free(label);
 	free(x);
@@ -345,11 +348,12 @@ static void noise_is_as_said(enum hs_scene_noise noise, double value, double sig
 	const double mean_off = sum / m, variance_off = sum2 / m - variance;
 	const char *name = noise == HS_NOISE_POISSON ? "poisson" : "gauss";
 	tap_ok(fabs(mean_off) < 5 * sqrt(variance / m), "%s at %g: mean off by %.2g", name, value, mean_off);
-	tap_ok(fabs(variance_off) < 5 * sqrt((fourth - variance * variance) / m), "%s at %g: variance %.4g, expected %g", name, value, sum2 / m,
-		variance);
-	tap_ok(fabs(beside / m) < 5 * variance / sqrt(m) && fabs(below / m) < 5 * variance / sqrt(m), "%s at %g: neighbours are independent", name,
-		value);
-	tap_ok(whole == (noise == HS_NOISE_POISSON), "%s at %g: %s", name, value, noise == HS_NOISE_POISSON ? "counts are whole" : "not whole");
+	tap_ok(fabs(variance_off) < 5 * sqrt((fourth - variance * variance) / m), "%s at %g: variance %.4g, expected %g", name,
+		value, sum2 / m, variance);
+	tap_ok(fabs(beside / m) < 5 * variance / sqrt(m) && fabs(below / m) < 5 * variance / sqrt(m),
+		"%s at %g: neighbours are independent", name, value);
+	tap_ok(whole == (noise == HS_NOISE_POISSON), "%s at %g: %s", name, value,
+		noise == HS_NOISE_POISSON ? "counts are whole" : "not whole");
 	hs_scene_free(s);
 	free(x);
 }
@@ -390,7 +394,8 @@ static void peaks_are_as_said(void)
 			off_height = fmax(off_height, fabs((row[top] - ground[i]) / height[i] - 1));
 		}
 		tap_ok(off_place < 0.1 * step_ev && off_width < 0.01 && off_height < 0.01,
-			"peaks: measured on the rows, position is off by %.4f eV, width by %.4f, height by %.4f of it", off_place, off_width, off_height);
+			"peaks: measured on the rows, position is off by %.4f eV, width by %.4f, height by %.4f of it", off_place, off_width,
+			off_height);
 		tap_ok(fabs(total / (double)n_pix / o.counts - 1) < 0.3, "peaks: %.0f counts a spectrum", total / (double)n_pix);
 		hs_scene_free(s);
 		free(position);
