@@ -147,8 +147,8 @@ static int compare_axes(struct comparison *c, size_t from_a, size_t from_b, stru
 		lengths = a->axis[from_a + i].n == b->axis[from_b + i].n;
 	if (!lengths) {
 		char *in_a = shape_of(a), *in_b = shape_of(b);
-		hs_fail(err, HS_BAD_DATA, "cannot compare '%s' with '%s': %s is %s, %s is %s", hs_in_name(c->a.in), hs_in_name(c->b.in), a->name,
-			in_a, b->name, in_b);
+		hs_fail(err, HS_BAD_DATA, "cannot compare '%s' with '%s': %s is %s, %s is %s", hs_in_name(c->a.in), hs_in_name(c->b.in),
+			a->name, in_a, b->name, in_b);
 		free(in_a);
 		free(in_b);
 		return -1;
@@ -368,8 +368,8 @@ static int cross_read(struct comparison *c, struct cross *x, const size_t *order
 }
 
 /* Second reading: the values of A against those of its partners in B. */
-static int tally_matched(struct comparison *c, struct tally *t, const size_t *order, const ptrdiff_t *to, const double *r, size_t ka, size_t kb,
-	struct hs_err *err)
+static int tally_matched(struct comparison *c, struct tally *t, const size_t *order, const ptrdiff_t *to, const double *r,
+	size_t ka, size_t kb, struct hs_err *err)
 {
 	struct walk a, b = { 0 };
 	const void *xa, *xb;
@@ -502,9 +502,10 @@ static size_t n_spectra(const struct hs_signal *s)
 static int read_spectra(struct comparison *c, double **a, double **b, size_t *p, struct hs_err *err)
 {
 	if (n_spectra(c->a.s) > MOST_COMP || n_spectra(c->b.s) > MOST_COMP)
-		return hs_fail(err, HS_BAD_DATA, "%zu and %zu spectra: more than the %d that can be matched", n_spectra(c->a.s), n_spectra(c->b.s),
-			MOST_COMP);
-	if (compare_axes(c, c->a.s->rank > 1, c->b.s->rank > 1, err) < 0 || !(*a = read_whole(c, &c->a, err)) || !(*b = read_whole(c, &c->b, err)))
+		return hs_fail(err, HS_BAD_DATA, "%zu and %zu spectra: more than the %d that can be matched", n_spectra(c->a.s),
+			n_spectra(c->b.s), MOST_COMP);
+	if (compare_axes(c, c->a.s->rank > 1, c->b.s->rank > 1, err) < 0 || !(*a = read_whole(c, &c->a, err)) ||
+		!(*b = read_whole(c, &c->b, err)))
 		return -1;
 	*p = hs_signal_count(c->a.s) / n_spectra(c->a.s);
 	return 0;
@@ -517,7 +518,8 @@ static int compare_spectra(struct comparison *c, struct hs_err *err)
 	const size_t ka = n_spectra(c->a.s), kb = n_spectra(c->b.s);
 	double *angle = hs_alloc(ka, sizeof *angle, err);
 	ptrdiff_t *to = angle ? hs_alloc(ka, sizeof *to, err) : NULL;
-	int verdict = !to || read_spectra(c, &a, &b, &p, err) < 0 ? -1 : hs_match_spectra(a, ka, b, kb, p, c->p->sign_blind, to, angle, err);
+	int verdict = !to || read_spectra(c, &a, &b, &p, err) < 0 ? -1 : hs_match_spectra(a, ka, b, kb, p, c->p->sign_blind, to,
+		angle, err);
 	for (size_t i = 0; i < ka && verdict == 0; i++)
 		if (!(angle[i] <= worst)) {           /* NaN, no partner, is the worst and stays so */
 			worst = angle[i];
@@ -646,7 +648,8 @@ static const char *as_name(enum as as)
 static int compare(struct hs_run *run, const struct side *a, const struct side *b, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
-	struct comparison c = { .run = run, .p = p, .a = *a, .b = *b, .as = choose_as(p, a->s, b->s), .same = true, .json = { .one_line = true } };
+	struct comparison c = { .run = run, .p = p, .a = *a, .b = *b, .as = choose_as(p, a->s, b->s), .same = true,
+		.json = { .one_line = true } };
 	if (find_tolerance(p->tolerance, c.as, &c.tolerance, err) < 0)
 		return -1;
 	hs_json_begin(&c.json, NULL, '{');
@@ -673,7 +676,7 @@ static int compare(struct hs_run *run, const struct side *a, const struct side *
 	char *json = hs_json_take(&c.json);
 	if (verdict == 0 && !c.same)
 		run->answer_no = true;
-	if (verdict == 0 && run->common.json)
+	if (verdict == 0 && run->common.json && !run->common.quiet)
 		hs_say("%s\n", json);
 	else if (verdict == 0 && !run->common.quiet)
 		hs_say("%s: %s as %s, %s: %s\n", a->s->name, c.same ? "same" : "different", as_name(c.as), shape, hs_str_get(&c.text));
@@ -702,6 +705,8 @@ static int compare_all(struct hs_run *run, const struct side *a, const struct si
 			return -1;
 		}
 		run->answer_no = true;
+		if (run->common.quiet)
+			continue;
 		if (run->common.json) {
 			struct hs_json j = { .one_line = true };
 			hs_json_begin(&j, NULL, '{');
@@ -712,7 +717,7 @@ static int compare_all(struct hs_run *run, const struct side *a, const struct si
 			char *text = hs_json_take(&j);
 			hs_say("%s\n", text);
 			free(text);
-		} else if (!run->common.quiet) {
+		} else {
 			hs_say("%s: different, %s\n", one.s->name, none.text);
 		}
 	}
@@ -756,9 +761,11 @@ int main(int argc, char **argv)
 		HS_OPT_FLAG(0, "ignore-axes", &p.ignore_axes, "compare numbers only, not where they lie"),
 		HS_OPT_FLAG(0, "all", &p.all, "every signal that is in both"),
 	};
-	const struct hs_tool tool = { .name = "hscmp", .summary = "compare two results; the verdict is the exit status", .operands = "A B",
-		.min_operands = 2, .max_operands = 2, .takes = "two files of ours", .gives = "one line of text for each comparison; status 0 same, 1 different",
+	const struct hs_tool tool = { .name = "hscmp", .summary = "compare two results; the verdict is the exit status",
+		.operands = "A B", .min_operands = 2, .max_operands = 2, .takes = "two files of ours",
+		.gives = "one line of text for each comparison; status 0 same, 1 different",
 		.example = "hscmp --as spectra -d endmembers --tolerance 2deg found.nxs truth.nxs",
-		.uses = HS_USES_SIGNAL | HS_USES_THREADS | HS_USES_JSON, .options = options, .n_options = HS_LEN(options), .params = &p, .run = run };
+		.uses = HS_USES_SIGNAL | HS_USES_THREADS | HS_USES_JSON, .options = options, .n_options = HS_LEN(options), .params = &p,
+		.run = run };
 	return hs_main(&tool, argc, argv);
 }
