@@ -93,7 +93,8 @@ static int next_rows(void *ctx, struct hs_batch *batch, struct hs_err *err)
 {
 	struct generator *g = ctx;
 	(void)err;
-	*batch = (struct hs_batch){ .first_row = g->at, .n_rows = g->n_pix - g->at < g->most ? g->n_pix - g->at : g->most, .skip = g->skip };
+	*batch = (struct hs_batch){ .first_row = g->at, .n_rows = g->n_pix - g->at < g->most ? g->n_pix - g->at : g->most,
+		.skip = g->skip };
 	if (!batch->n_rows)
 		return 0;
 	batch->x = generate(g, batch->n_rows);
@@ -109,8 +110,8 @@ static int generator_open(struct generator *g, const struct hs_scene *scene, con
 	enum hs_dtype dtype, size_t n_pix, size_t n_values, struct hs_err *err)
 {
 	const size_t fit = (UINT64_C(4) << 20) / (n_values * sizeof(double));
-	*g = (struct generator){ .scene = scene, .truth = truth, .truth_index = truth_index, .dtype = dtype, .n_pix = n_pix, .n_values = n_values,
-		.most = fit < 1 ? 1 : fit < n_pix ? fit : n_pix };
+	*g = (struct generator){ .scene = scene, .truth = truth, .truth_index = truth_index, .dtype = dtype, .n_pix = n_pix,
+		.n_values = n_values, .most = fit < 1 ? 1 : fit < n_pix ? fit : n_pix };
 	g->x = hs_alloc(g->most * n_values, sizeof(double), err);
 	g->skip = g->x ? hs_alloc(g->most, 1, err) : NULL;
 	if (g->skip && dtype != HS_F64)
@@ -144,8 +145,8 @@ static void add_energy(struct hs_signal *s, const struct hs_scene *scene, const 
 {
 	double offset_ev, step_ev;
 	hs_scene_energy(scene, &offset_ev, &step_ev);
-	hs_signal_add_axis(s, hs_axis_uniform("energy", "eV", !strcmp(o->name, "eels") ? "energy loss" : "energy", HS_AXIS_SPECTRAL, o->n_chan,
-					offset_ev, step_ev));
+	hs_signal_add_axis(s, hs_axis_uniform("energy", "eV", !strcmp(o->name, "eels") ? "energy loss" : "energy", HS_AXIS_SPECTRAL,
+		o->n_chan, offset_ev, step_ev));
 }
 
 static int write_data(struct hs_out *out, const struct hs_scene *scene, const struct hs_scene_options *o, enum hs_dtype dtype,
@@ -170,7 +171,8 @@ static int write_data(struct hs_out *out, const struct hs_scene *scene, const st
 	return verdict;
 }
 
-static int write_maps(struct hs_out *out, const struct hs_scene *scene, size_t i, const struct hs_scene_options *o, struct hs_err *err)
+static int write_maps(struct hs_out *out, const struct hs_scene *scene, size_t i, const struct hs_scene_options *o,
+	struct hs_err *err)
 {
 	const struct hs_truth *t = hs_scene_truth(scene, i);
 	struct generator g;
@@ -190,11 +192,13 @@ static int write_maps(struct hs_out *out, const struct hs_scene *scene, size_t i
 }
 
 /* One value a pixel; whole numbers are stored as such. */
-static int write_map(struct hs_out *out, const struct hs_scene *scene, size_t i, const struct hs_scene_options *o, struct hs_err *err)
+static int write_map(struct hs_out *out, const struct hs_scene *scene, size_t i, const struct hs_scene_options *o,
+	struct hs_err *err)
 {
 	const struct hs_truth *t = hs_scene_truth(scene, i);
 	const size_t n_pix = o->nx * o->ny;
-	const struct hs_extras extras = { .flag_values = strcmp(t->name, "outliers") ? NULL : "0 1 2", .flag_meanings = "good spike hot" };
+	const struct hs_extras extras = { .flag_values = strcmp(t->name, "outliers") ? NULL : "0 1 2",
+		.flag_meanings = "good spike hot" };
 	struct hs_signal s;
 	double *x = hs_alloc(n_pix, sizeof *x, err);
 	if (!x)
@@ -214,7 +218,8 @@ static int write_map(struct hs_out *out, const struct hs_scene *scene, size_t i,
 	return verdict;
 }
 
-static int write_spectra(struct hs_out *out, const struct hs_scene *scene, size_t i, const struct hs_scene_options *o, struct hs_err *err)
+static int write_spectra(struct hs_out *out, const struct hs_scene *scene, size_t i, const struct hs_scene_options *o,
+	struct hs_err *err)
 {
 	const struct hs_truth *t = hs_scene_truth(scene, i);
 	struct hs_signal s;
@@ -271,7 +276,8 @@ static int write_file(struct hs_run *run, const struct hs_scene *scene, const st
 static int run(struct hs_run *run, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
-	struct hs_scene_options o = { .n_comp = p->n_comp, .noise = (enum hs_scene_noise)p->noise, .profile = (enum hs_scene_profile)p->profile,
+	struct hs_scene_options o = { .n_comp = p->n_comp, .noise = (enum hs_scene_noise)p->noise,
+		.profile = (enum hs_scene_profile)p->profile,
 		.counts = p->counts, .sigma = p->sigma, .purity = p->purity, .separation = p->separation, .drift_ev = p->drift_ev,
 		.outliers = p->outliers, .value = p->value, .seed = run->common.seed };
 	struct hs_scene *scene;
@@ -285,8 +291,8 @@ static int run(struct hs_run *run, struct hs_err *err)
 	if (parse_size(p->size, &o, err) < 0 || hs_scene_new(&scene, &o, err) < 0)
 		return -1;
 	int verdict = check_memory(run, &o, err);
-	if (verdict == 0 && !hs_session_dry(run, "generate %s, %zu x %zu pixels of %zu channels, %zu components", o.name, o.nx, o.ny, o.n_chan,
-				    hs_scene_n_comp(scene)))
+	if (verdict == 0 && !hs_session_dry(run, "generate %s, %zu x %zu pixels of %zu channels, %zu components", o.name, o.nx,
+		o.ny, o.n_chan, hs_scene_n_comp(scene)))
 		verdict = write_file(run, scene, &o, err);
 	hs_scene_free(scene);
 	return verdict;
@@ -294,8 +300,8 @@ static int run(struct hs_run *run, struct hs_err *err)
 
 int main(int argc, char **argv)
 {
-	struct params p = { .size = "64x64x256", .counts = 20000, .sigma = 1, .purity = 0.8, .separation = 8, .drift_ev = 2, .outliers = 0.02,
-		.value = NAN };
+	struct params p = { .size = "64x64x256", .counts = 20000, .sigma = 1, .purity = 0.8, .separation = 8, .drift_ev = 2,
+		.outliers = 0.02, .value = NAN };
 	const struct hs_opt options[] = {
 		HS_OPT_FLAG('l', "list", &p.list, "list the scenes"),
 		HS_OPT_TEXT('s', "size", &p.size, "XxYxN", "pixels along x, pixels along y, channels"),
