@@ -1,0 +1,442 @@
+# hspca: principal components of scenes whose truth is known, of arrays whose components follow on paper, and of data that
+# have none.
+# shellcheck disable=SC2154 # stderr is set by gives
+load lib/common
+
+# scene NAME OPTIONS...: a scene in scene.nxs
+scene() {
+	hsgen "$@" -f -o scene.nxs
+}
+
+# array FILE.nxs AXES EXPRESSION: numbers made by NumPy (np, and rng, a generator with a fixed seed), loaded
+array() {
+	need_python numpy
+	"$PYTHON" -c "import numpy as np; rng = np.random.default_rng(7); np.save('array.npy', $3)" && hsload -q -f -a "$2" array.npy -o "$1"
+}
+
+# numbers FILE... STATEMENTS: Python about results of the newest step, result(0, 'scores') of the first file
+numbers() {
+	need_python h5py
+	"$PYTHON" - "$@" <<- 'END' || fails "${*: -1}"
+	import sys, h5py, numpy as np
+	files = [h5py.File(name, 'r') for name in sys.argv[1:-1]]
+	def result(i, name, what='data'):
+	    entry = files[i]['entry']
+	    return entry[max(k for k in entry if k.startswith('process_'))][name][what][()]
+	def data(i): return files[i]['entry/data/data'][()]
+	exec(sys.argv[-1])
+	END
+}
+
+# same_results A B: every result is the same bits
+same_results() {
+	hscmp -t 0 --all "$1" "$2"
+}
+
+# -------------------------------------------------------------------- what is found
+
+@test "counts of k substances, Poisson-scaled, have k components" {
+	local k
+	for k in 2 3 5 8; do
+		hsgen mixture -k $k --size 48x40x128 -c 3000 --seed 2 | hspca -p --report report.json -f -o out.nxs
+		jq -e ".components == $k and .rank.gavish_donoho == $k and .rank.bic == $k and .rank.disagree == false" report.json
+	done
+}
+
+@test "the components span the spectra that were mixed" {
+	scene mixture -k 4 --size 64x48x128 -c 20000
+	hspca -p scene.nxs -o out.nxs
+	hscmp --as bases -d loadings -w endmembers --tolerance 1deg out.nxs scene.nxs
+	check out.nxs
+}
+
+@test "abundances sum to one: with centring and even noise there is one component less" {
+	local k
+	for k in 2 4 6; do
+		hsgen mixture -k $k --size 48x40x128 --noise gauss --sigma 10 | hspca --report report.json -f -o out.nxs
+		jq -e ".components == $k - 1" report.json
+	done
+}
+
+@test "noise alone: one component is kept, and it says so" {
+	scene constant --value 100 --noise gauss --sigma 3 --size 40x30x64
+	gives 0 hspca scene.nxs --report report.json -o out.nxs
+	[ "$stderr" = "hspca: warning: no component stands out of the noise: one is kept" ]
+	jq -e '.components == 1 and .rank.tracy_widom == 0' report.json
+}
+
+@test "counts without Poisson scaling: too many components, and a warning that names the remedy" {
+	scene mixture -k 4 --size 48x40x128 -c 20000
+	gives 0 hspca scene.nxs --report report.json -o out.nxs
+	says "counts want Poisson scaling"
+	jq -e '.components > 10 and .rank.disagree' report.json
+}
+
+@test "--parallel-analysis agrees where the answer is plain, and depends on the seed only" {
+	scene mixture -k 3 --size 40x30x64 -c 20000
+	hspca -p --parallel-analysis --seed 5 -j 1 scene.nxs --report one.json -o one.nxs
+	hspca -p --parallel-analysis --seed 5 -j 3 scene.nxs --report two.json -o two.nxs
+	jq -e '.rank.parallel_analysis == 3' one.json
+	cmp one.json two.json
+}
+
+@test "--denoise brings the cube nearer to what was there before the noise" {
+	hsgen mixture -k 4 --size 64x48x128 -c 2000 -o noisy.nxs
+	hsgen mixture -k 4 --size 64x48x128 -c 2000 --noise none -o truth.nxs
+	hspca -p --denoise noisy.nxs -o out.nxs
+	check out.nxs
+	# 4 of 128 channels' worth of noise should stay, that is 18 % of its amplitude
+	numbers out.nxs noisy.nxs truth.nxs 'rms = lambda a, b: np.sqrt(np.mean((a.astype("f8") - b) ** 2))
+assert data(0).dtype == np.float32 and rms(data(0), data(2)) < 0.25 * rms(data(1), data(2)), (rms(data(0), data(2)), rms(data(1), data(2)))'
+}
+
+@test "the denoised cube is what the next tool and the next viewer see" {
+	scene mixture -k 3 --size 20x10x32
+	hspca -p --denoise scene.nxs | hspca -q -k 5 --exact -f -o out.nxs
+	# three components were kept: what follows the third is float32 rounding
+	numbers out.nxs 'assert np.all(result(0, "variance")[3:] < 1e-10), result(0, "variance")[:6]'
+}
+
+# -------------------------------------------------------------------- what it is made of
+
+@test "loadings are orthonormal, scores uncorrelated, and both follow the sign rule" {
+	scene mixture -k 6 --size 40x30x64
+	hspca -q -k 6 scene.nxs -o out.nxs
+	numbers out.nxs 'v = result(0, "loadings")
+assert np.abs(v @ v.T - np.eye(6)).max() < 1e-12
+t = result(0, "scores").reshape(6, -1).astype("f8")
+c = np.cov(t)
+assert np.abs(c - np.diag(np.diag(c))).max() < 1e-5 * c[0, 0]
+assert np.allclose(np.diag(c), result(0, "variance", "eigenvalue")[:6], rtol=1e-5, atol=1e-6 * c[0, 0])
+assert all(row[np.abs(row).argmax()] > 0 for row in v)'
+}
+
+@test "eigenvalues, loadings and scores are those of NumPy, for few channels and for few pixels" {
+	local shape
+	for shape in '9, 11, 40' '4, 5, 70'; do
+		array in.nxs y,x,energy "rng.normal(size=($shape)) @ rng.normal(size=(${shape##*, }, ${shape##*, }))"
+		hspca -q -k 5 in.nxs -f -o out.nxs
+		numbers out.nxs in.nxs 'x = data(1).reshape(-1, data(1).shape[-1]); y = x - x.mean(0)
+u, s, vt = np.linalg.svd(y, full_matrices=False)
+assert np.allclose(result(0, "variance", "eigenvalue")[:19], s[:19] ** 2 / (len(y) - 1), rtol=1e-10)
+assert np.allclose(np.abs(np.sum(result(0, "loadings") * vt[:5], axis=1)), 1, rtol=0, atol=1e-10)
+assert np.allclose(result(0, "scores").reshape(5, -1), result(0, "loadings") @ y.T, rtol=0, atol=1e-6 * s[0])
+assert np.allclose(result(0, "mean"), x.mean(0), rtol=1e-13)'
+	done
+}
+
+@test "Poisson scaling is Keenan and Kotula's" {
+	scene mixture -k 3 --size 20x15x32 --dtype float64 -c 500
+	hspca -k 3 -p scene.nxs -o out.nxs
+	numbers out.nxs scene.nxs 'x = data(1).reshape(-1, 32); g = np.sqrt(x.sum(1)); h = np.sqrt(x.sum(0))
+u, s, vt = np.linalg.svd(x / g[:, None] / h, full_matrices=False)
+assert np.allclose(result(0, "variance", "eigenvalue")[:30], s[:30] ** 2 / len(x), rtol=1e-9)
+model = result(0, "scores").reshape(3, -1).T @ result(0, "loadings")
+assert np.allclose(model, g[:, None] * ((u[:, :3] * s[:3]) @ vt[:3]) * h, rtol=1e-5, atol=1e-5 * x.max())'
+}
+
+@test "--centre both takes the mean of every spectrum and of every channel" {
+	array in.nxs y,x,energy 'rng.normal(size=(9, 11, 20)) + rng.normal(size=(9, 11, 1)) * 50 + rng.normal(size=20) * 50'
+	hspca -q -k 4 -c both in.nxs -o out.nxs
+	numbers out.nxs in.nxs 'x = data(1).reshape(-1, 20); y = x - x.mean(1)[:, None] - x.mean(0) + x.mean()
+assert np.allclose(result(0, "variance", "eigenvalue")[:19], np.linalg.svd(y)[1][:19] ** 2 / (len(y) - 1), rtol=1e-9)'
+}
+
+@test "float32 products stay within 1e-6 of the largest eigenvalue of --exact" {
+	scene mixture -k 4 --size 64x48x128 --dtype float32 --noise none
+	hspca -q -k 4 scene.nxs -o fast.nxs
+	hspca -q -k 4 --exact scene.nxs -o exact.nxs
+	numbers fast.nxs exact.nxs 'e = result(1, "variance", "eigenvalue")
+assert np.abs(result(0, "variance", "eigenvalue") - e).max() < 1e-6 * e[0]'
+}
+
+@test "an offset of 1e8 changes nothing" {
+	array plain.nxs y,x,energy 'rng.poisson(rng.dirichlet(np.ones(3), size=(20, 30)) @ rng.uniform(50, 500, (3, 32))).astype("f8")'
+	array high.nxs y,x,energy 'rng.poisson(rng.dirichlet(np.ones(3), size=(20, 30)) @ rng.uniform(50, 500, (3, 32))) + 1e8'
+	hspca -q -k 2 plain.nxs -o plain_out.nxs
+	hspca -q -k 2 high.nxs -o high_out.nxs
+	numbers plain_out.nxs high_out.nxs 'for name in "loadings", "scores", "variance":
+	    a, b = result(0, name), result(1, name)
+	    assert np.abs(a - b).max() < 1e-6 * np.abs(a).max(), name'
+}
+
+# -------------------------------------------------------------------- the same answer, however it is asked
+
+@test "the same bytes for 1, 2, 3 and 8 threads" {
+	local j options
+	scene mixture -k 4 --size 50x41x96
+	for options in '-p' '-q -c both -k 5' '-p --denoise --exact'; do
+		# shellcheck disable=SC2086 # options are several words
+		for j in 1 2 3 8; do
+			hspca $options -j $j scene.nxs -f -o out$j.nxs
+			same_results out1.nxs out$j.nxs
+		done
+	done
+}
+
+@test "the same bytes whether the cube is raw, compressed, or cut into other chunks" {
+	hsgen mixture -k 4 --size 50x41x96 --raw -o raw.nxs
+	hsgen mixture -k 4 --size 50x41x96 -o filtered.nxs
+	hspca -p raw.nxs -o a.nxs
+	hspca -p filtered.nxs -o b.nxs
+	same_results a.nxs b.nxs
+	need h5repack
+	h5repack -l /entry/data/data:CHUNK=7x3x96 -f /entry/data/data:GZIP=6 filtered.nxs chunked.nxs
+	hspca -p chunked.nxs -o c.nxs
+	same_results a.nxs c.nxs
+}
+
+@test "the same bytes from a file, a redirected file, a pipe, and a pipe that is copied" {
+	scene mixture -k 4 --size 50x41x96
+	hspca -p scene.nxs -o file.nxs
+	hspca -p < scene.nxs > redirected.nxs
+	hsgen mixture -k 4 --size 50x41x96 | hspca -p > handed_over.nxs
+	hsgen mixture -k 4 --size 50x41x96 | cat | hspca -p - | cat > copied.nxs
+	HS_ZEROCOPY=0 sh -c 'hsgen mixture -k 4 --size 50x41x96 | hspca -p' > off.nxs
+	local way
+	for way in redirected handed_over copied off; do
+		same_results file.nxs $way.nxs
+	done
+	nothing_left
+}
+
+@test "with SOURCE_DATE_EPOCH the whole file is the same bytes" {
+	scene mixture -k 3 --size 20x10x32
+	export SOURCE_DATE_EPOCH=1500000000
+	mkdir one two
+	cp scene.nxs one
+	cp scene.nxs two
+	(cd one && hspca -p scene.nxs -o out.nxs)
+	sleep 1
+	(cd two && hspca -p scene.nxs -o out.nxs)
+	cmp one/out.nxs two/out.nxs
+}
+
+@test "--memory is kept for a cube several times as large" {
+	need /usr/bin/time
+	scene gradient --value 100 --size 1024x1024x64 --raw   # 256 MiB
+	/usr/bin/time -f %M -o peak hspca -q -k 3 --memory 112M scene.nxs -o out.nxs
+	[ "$(cat peak)" -lt $((112 * 1024)) ] || fails "peak memory $(cat peak) KiB for --memory 112M"
+	hspca -q -k 3 --memory 1G scene.nxs -o free.nxs
+	same_results out.nxs free.nxs
+	rm scene.nxs
+}
+
+@test "too little --memory: status 4, and the sentence says how much would do" {
+	scene constant --size 8x8x2048
+	refuses 4 hspca --memory 64M scene.nxs -o out.nxs
+	says "needs --memory of"
+	[ ! -e out.nxs ]
+}
+
+# -------------------------------------------------------------------- data that have no components
+
+# ends STATUS OPTIONS...: with in.nxs; whatever was asked, results hold no infinity, and no NaN where no spectrum was left out
+ends() {
+	local want=$1
+	shift
+	rm -f out.nxs
+	gives "$want" hspca "$@" in.nxs -o out.nxs --report report.json || return 1
+	if [ "$want" = 0 ]; then
+		numbers out.nxs in.nxs 'bad = ~np.isfinite(data(1)).all(-1)
+for name in "scores", "loadings", "mean", "variance":
+    if name == "scores":
+        assert np.array_equal(np.isnan(result(0, name)).any(0), bad) and np.isnan(result(0, name)).all(0).sum() == bad.sum()
+    else:
+        assert np.isfinite(result(0, name)).all(), name
+assert not np.isinf(result(0, "scores")).any()'
+	else
+		[ ! -e out.nxs ] || fails "status $want and yet a file"
+	fi
+}
+
+@test "an all-zero cube has one component without variance" {
+	array in.nxs y,x,energy 'np.zeros((8, 9, 32), "f4")'
+	local options
+	for options in '' -p '-c both' '-c none' '-k 3'; do
+		# shellcheck disable=SC2086 # options are several words
+		ends 0 $options
+		jq -e '.variance_ratio | all(. == 0)' report.json
+	done
+}
+
+@test "a constant channel has no weight in any component" {
+	array in.nxs y,x,energy 'np.where(np.arange(32) == 5, 7.0, rng.normal(size=(8, 9, 32)))'
+	ends 0 -k 31
+	numbers out.nxs 'assert np.abs(result(0, "loadings")[:, 5]).max() < 1e-12'
+}
+
+@test "one pixel, one channel, one of each" {
+	array in.nxs y,x,energy 'rng.poisson(50, (1, 1, 32))'
+	ends 0 -k 3
+	says "3 components asked, the data have 1"
+	ends 0 -p
+	array in.nxs y,x,energy 'rng.poisson(50, (8, 9, 1))'
+	ends 0
+	jq -e '.variance_ratio == [1]' report.json
+	ends 0 -p
+	array in.nxs y,x,energy 'np.full((1, 1, 1), 3)'
+	ends 0
+	ends 0 -p
+}
+
+@test "more components than there can be: as many as there are, and a warning" {
+	array in.nxs y,x,energy 'rng.poisson(50, (8, 9, 32))'
+	ends 0 -k 40
+	says "warning: 40 components asked, the data have 32"
+	numbers out.nxs 'v = result(0, "loadings"); assert v.shape == (32, 32) and np.abs(v @ v.T - np.eye(32)).max() < 1e-12'
+}
+
+@test "four spectra, each many times: three components and nothing behind them" {
+	array in.nxs y,x,energy 'np.repeat(rng.poisson(50, (4, 32)), 18, axis=0).reshape(8, 9, 32)'
+	ends 0
+	jq -e '.components == 3 and ([.variance_ratio[]] | add) > 0.999999999' report.json
+}
+
+@test "spectra with a NaN are left out: NaN scores, the rest as if they were not there" {
+	need_python numpy
+	"$PYTHON" -c 'import numpy as np
+x = np.random.default_rng(3).poisson(50, (8, 9, 32)).astype("f4")
+np.save("without.npy", x.reshape(72, 32)[1:])
+x[0, 0, 7] = np.nan
+np.save("with.npy", x)
+x[...] = np.inf
+np.save("all.npy", x)'
+	hsload -a point,energy without.npy -o without.nxs
+	hsload -a y,x,energy with.npy -o in.nxs
+	ends 0 -k 3
+	jq -e '.spectra_used == 71' report.json
+	hspca -k 3 without.nxs -o reference.nxs
+	hscmp -d loadings --tolerance 1e-5 out.nxs reference.nxs
+	hsload -q -f -a y,x,energy all.npy -o in.nxs
+	ends 3
+	says "no usable spectrum: all 72 are masked or hold values that are not finite"
+}
+
+@test "--poisson with an empty channel, an empty spectrum and a negative one" {
+	array in.nxs y,x,energy 'np.where(np.arange(32) == 4, 0, rng.poisson(50, (8, 9, 32))) * (np.arange(72).reshape(8, 9, 1) != 10) - 1000.0 * (np.arange(72).reshape(8, 9, 1) == 20)'
+	ends 0 -p -k 3
+	says "warning: 1 spectra have a negative sum"
+	numbers out.nxs 's = result(0, "scores").reshape(3, 72)
+assert (s[:, 10] == 0).all() and (s[:, 20] == 0).all() and (s[0, :10] != 0).all()'
+	array in.nxs y,x,energy 'np.where(np.arange(32) == 4, 0, rng.poisson(50, (8, 9, 32)))'
+	ends 0 -p -k 3
+	numbers out.nxs 'assert (result(0, "loadings")[:, 4] == 0).all() and (result(0, "loadings")[0, :4] > 0).all()'
+}
+
+@test "values from 1e-300 to 1e300: the same components, or status 3 and no file" {
+	local power
+	array in.nxs y,x,energy 'np.repeat(rng.poisson(50, (4, 32)), 18, axis=0).reshape(8, 9, 32) * 1.0'
+	ends 0 -k 3
+	cp out.nxs one.nxs
+	for power in 1e-30 1e-20 1e20 1e30; do
+		array in.nxs y,x,energy "np.repeat(rng.poisson(50, (4, 32)), 18, axis=0).reshape(8, 9, 32) * $power"
+		ends 0 -k 3
+		hscmp -d loadings --tolerance 1e-6 out.nxs one.nxs
+	done
+	# the scores would not fit float32
+	array in.nxs y,x,energy 'rng.poisson(50, (8, 9, 32)) * 1e150'
+	ends 3 -k 3
+	says "beyond float32"
+	# the variances would not fit float64
+	array in.nxs y,x,energy 'rng.poisson(50, (8, 9, 32)) * 1e300'
+	ends 3 -k 3
+	# squares vanish: no variance
+	array in.nxs y,x,energy 'rng.poisson(50, (8, 9, 32)) * 1e-300'
+	ends 0 -k 3
+	jq -e '.variance_ratio == [0, 0, 0]' report.json
+}
+
+# -------------------------------------------------------------------- which pixels, which signal
+
+@test "--mask leaves pixels out as NaN does" {
+	need_python numpy
+	scene mixture -k 3 --size 12x10x32
+	"$PYTHON" -c 'import numpy as np; m = np.zeros((10, 12), "u1"); m[2, 3:7] = 8; m[9] = 1; np.save("mask.npy", m)'
+	hsload -a y,x mask.npy -o mask.nxs
+	hspca -k 3 --mask mask.nxs scene.nxs --report report.json -o out.nxs
+	jq -e '.spectra_used == 104' report.json
+	numbers out.nxs 's = result(0, "scores"); m = np.zeros((10, 12), bool); m[2, 3:7] = True; m[9] = True
+assert np.array_equal(np.isnan(s), np.broadcast_to(m, s.shape))'
+	hsgen constant --size 5x5x2 -o other.nxs
+	refuses 3 hspca --mask other.nxs scene.nxs -o no.nxs
+	says "mask 'other.nxs' has 50 values for 120 pixels"
+}
+
+@test "a line scan, scattered points, one spectrum" {
+	array line.nxs x=0:2:nm,energy=1:0.5:eV 'rng.poisson(30, (50, 16))'
+	hspca -q -k 2 line.nxs -o out.nxs
+	check out.nxs
+	numbers out.nxs 'assert result(0, "scores").shape == (2, 50) and list(result(0, "scores", "x")[:2]) == [0, 2]'
+	array points.nxs point,energy 'rng.poisson(30, (50, 16))'
+	hspca -q -k 2 points.nxs -f -o out.nxs
+	numbers out.nxs 'assert result(0, "scores").shape == (2, 50) and result(0, "scores", "point").shape == (50,)'
+	array spectrum.nxs energy 'rng.poisson(30, 16)'
+	hspca -q spectrum.nxs -f -o out.nxs
+	numbers out.nxs 'assert result(0, "scores").shape == (1, 1) and np.all(result(0, "variance") == 0)'
+}
+
+@test "an image is pixels of one channel; a stack of images is pixels of its components" {
+	scene mixture -k 3 --size 20x10x32
+	hspca -q -d sum_image scene.nxs -o image.nxs
+	numbers image.nxs 'assert result(0, "scores").shape == (1, 10, 20) and result(0, "loadings").tolist() == [[1.0]]'
+	hspca -p -k 3 scene.nxs | hspca -q -c none -k 3 -o again.nxs
+	numbers again.nxs 'v = result(0, "loadings"); assert v.shape == (3, 3) and np.abs(v @ v.T - np.eye(3)).max() < 1e-12'
+	refuses 2 hspca --denoise -d sum_image scene.nxs -o no.nxs
+	refuses 2 hspca --denoise -d abundances scene.nxs -o no.nxs
+	[ ! -e no.nxs ]
+}
+
+# -------------------------------------------------------------------- what is written
+
+@test "what travels: the history, the truth of the scene, the quick looks; the cube only with --carry" {
+	need h5ls
+	scene mixture -k 3 --size 20x10x32
+	hspca -p scene.nxs -o out.nxs
+	hspca -p --carry scene.nxs -o carried.nxs
+	hspca -p --no-scores scene.nxs -o spectra.nxs
+	check out.nxs carried.nxs spectra.nxs
+	h5ls -r out.nxs > list
+	grep -q '^/entry/process_01_hsgen/endmembers/data ' list
+	grep -q '^/entry/mean_spectrum/data ' list
+	grep -q '^/entry/process_02_hspca/scores/data ' list
+	run -1 grep -q '^/entry/data' list
+	h5ls -r carried.nxs | grep -q '^/entry/data/data '
+	run -1 grep -q scores/data <(h5ls -r spectra.nxs)
+}
+
+@test "--report names its numbers" {
+	scene mixture -k 3 --size 20x10x32 -c 20000
+	hspca -p scene.nxs --report report.json -o out.nxs
+	jq -e '.program == "hspca" and (.version | length > 0) and .components == 3 and .spectra_used == 200
+		and (.rank | keys == ["bic", "disagree", "elbow", "gavish_donoho", "minka", "tracy_widom"])
+		and (.variance_ratio | length == 3)' report.json
+	gives 0 hspca -p scene.nxs --report - -f -o out.nxs
+	jq -e '.components == 3' <<< "$stderr"
+}
+
+@test "-n says what would be done and does nothing" {
+	scene mixture -k 3 --size 20x10x32
+	gives 0 hspca -n scene.nxs -o out.nxs
+	[ "$stderr" = "hspca: would decompose 200 spectra of 32 channels and write out.nxs" ]
+	[ ! -e out.nxs ]
+}
+
+@test "asked wrongly: status 2, one line, no file" {
+	scene mixture -k 3 --size 20x10x32
+	refuses 2 hspca -k 0 scene.nxs -o out.nxs
+	refuses 2 hspca -k 2.5 scene.nxs -o out.nxs
+	refuses 2 hspca --centre middle scene.nxs -o out.nxs
+	refuses 2 hspca -p -c channel scene.nxs -o out.nxs
+	says "Poisson scaling does not go with centring"
+	refuses 2 hspca -d nothing scene.nxs -o out.nxs
+	says "there are data, mean_spectrum, abundances, endmembers, sum_image"
+	refuses 2 hspca scene.nxs scene.nxs -o out.nxs
+	[ ! -e out.nxs ]
+	echo mine > out.nxs
+	refuses 2 hspca scene.nxs -o out.nxs
+	says "-f replaces it"
+	[ "$(cat out.nxs)" = mine ]
+	hspca -q -f scene.nxs -o out.nxs
+	nothing_left
+}
