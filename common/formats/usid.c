@@ -326,12 +326,10 @@ static int add_main(struct hs_scan *scan, struct hs_h5 *file, const struct main_
 		bool fused = sig_rank == 1 && signal.rank > 2 && n[signal.rank - 1] == m->m;
 		for (size_t i = 0; i < signal.rank; i++)
 			fused &= !hs_axis_descends(&signal.axis[i]) || !hs_axis_is_uniform(&signal.axis[i]);
-		if (fused || (signal.rank == 2 && sig_rank == 1 && n[0] == m->n && n[1] == m->m)) {
+		if (fused)
 			hs_values_h5(&values, file, m->path, m->dtype, 2, table_n, 1);
-		} else {
+		else
 			hs_values_h5(&values, file, m->path, m->dtype, signal.rank, n, sig_rank);
-			values.reshaped = true;
-		}
 		values.field = hs_must_dup(m->field);
 	}
 	for (size_t d = 0; !m->pos.complete && d < m->pos.rank; d++) {

@@ -31,7 +31,7 @@ struct hs_values {
 	struct hs_h5 *file;               /* H5 */
 	char *path, *field;               /* field: member of a compound type, or NULL */
 	size_t disk_dim[HS_MAX_RANK];     /* logical dimension i is dimension disk_dim[i] of the dataset */
-	bool reshaped;                    /* the dataset's elements in C order, regrouped as n[]; disk_dim is the identity, flips count in n[] */
+	/* When n[] is not the dataset's shape: its elements in C order, regrouped as n[]; disk_dim is the identity, flips count in n[]. */
 
 	void *memory;                     /* MEMORY: C order, native */
 };

@@ -370,7 +370,7 @@ static void test_usid(void)
 	const struct usid be = { NY, NX * NE, 1, 2, rows, both, y_only, two, 0, 1 };
 	o = usid_file(&be, cube);
 	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && o.scan.signal[0].rank == 3 && o.scan.signal[0].sig_rank == 1 &&
-		!strcmp(o.scan.signal[0].axis[1].name, "Bias") && !strcmp(o.scan.signal[0].axis[2].name, "Frequency") && o.scan.values[0].reshaped,
+		!strcmp(o.scan.signal[0].axis[1].name, "Bias") && !strcmp(o.scan.signal[0].axis[2].name, "Frequency") && o.scan.values[0].rank == 3,
 		"usid: the fastest channel dimension is the spectrum, the outer one navigates");
 	finish(&o);
 
