@@ -10,10 +10,11 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/pixels.h"
+#include "store/feed.h"
 #include "store/nxcheck.h"
 
 struct params {
-	bool stats, metadata, header;
+	bool check, values, history, stats, metadata, header;
 };
 
 struct file {
@@ -578,6 +579,235 @@ static int print_header(const struct file *file, struct hs_err *err)
 	return verdict;
 }
 
+/* ------------------------------------------------------------------ does it obey the convention? */
+
+struct faults {
+	const char *file;                     /* in front of each line, when there are several files; or NULL */
+	struct hs_json *json;                 /* or NULL */
+};
+
+static void say_fault(void *ctx, const char *path, const char *what)
+{
+	const struct faults *f = ctx;
+	if (f->json) {
+		hs_json_begin(f->json, NULL, '{');
+		hs_json_text(f->json, "path", path);
+		hs_json_text(f->json, "fault", what);
+		hs_json_end(f->json, '}');
+		return;
+	}
+	struct hs_str line = { 0 };
+	if (f->file) {
+		add_plain(&line, f->file);
+		hs_str_add(&line, ": ");
+	}
+	add_plain(&line, path);
+	hs_str_add(&line, ": ");
+	add_plain(&line, what);
+	hs_say("%s\n", hs_str_get(&line));
+	hs_str_release(&line);
+}
+
+/* A file of ours may be broken in any way, but it must say that it is one of ours. */
+static int open_ours(struct hs_h5 **h5, const struct hs_feed *feed, struct hs_err *err)
+{
+	struct hs_err why = { 0 };
+	if (!feed->size)
+		return hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is empty", feed->name);
+	if (hs_h5_open(h5, feed->fd, feed->name, &why) < 0)
+		return hs_fail(err, why.status, "%s", why.text);
+	char *creator = hs_h5_attr_text(*h5, "/", "creator");
+	if (!hs_h5_has_attr(*h5, "/", "hs_version") && (!creator || strcmp(creator, "hstools")))
+		hs_fail(err, HS_BAD_DATA, "cannot read '%s': HDF5 of another convention (hsload reads it)", feed->name);
+	free(creator);
+	if (hs_failed(err)) {
+		hs_h5_close(*h5);
+		*h5 = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+static int check(struct hs_run *run, size_t operand, struct hs_err *err)
+{
+	const struct params *p = run->tool->params;
+	struct hs_feed feed = { .fd = -1 };
+	struct hs_json j = { .one_line = true };
+	struct hs_h5 *h5 = NULL;
+	int verdict = hs_feed_open(&feed, operand < run->n_operands ? run->operand[operand] : NULL, err);
+	if (verdict == 0)
+		verdict = open_ours(&h5, &feed, err);
+	if (verdict == 0) {
+		struct faults faults = { .file = run->n_operands > 1 ? feed.name : NULL, .json = run->common.json ? &j : NULL };
+		hs_json_begin(&j, NULL, '{');
+		hs_json_text(&j, "file", feed.name);
+		hs_json_begin(&j, "faults", '[');
+		const int n = hs_nx_check(h5, say_fault, &faults, p->values);
+		hs_json_end(&j, ']');
+		hs_json_bool(&j, "obeys", n == 0);
+		hs_json_bool(&j, "values_read", p->values);
+		hs_json_end(&j, '}');
+		if (run->common.json)
+			print_json(&j);
+		hs_stage("%s: %d faults", feed.name, n);
+		run->answer_no |= n > 0;
+	}
+	hs_str_release(&j.out);
+	if (h5)
+		hs_h5_close(h5);
+	hs_feed_close(&feed);
+	return verdict;
+}
+
+/* ------------------------------------------------------------------ the history as a shell script */
+
+static void add_quoted(struct hs_str *out, const char *word)
+{
+	if (*word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%") == strlen(word)) {
+		hs_str_add(out, word);
+		return;
+	}
+	hs_str_add(out, "'");
+	for (const char *p = word; *p; p++)
+		if (*p == '\'')
+			hs_str_add(out, "'\\''");
+		else
+			hs_str_add_bytes(out, p, 1);
+	hs_str_add(out, "'");
+}
+
+/* Is this letter one that takes no value? The common ones, and those whose name the step recorded as true or false. */
+static bool is_flag_letter(const struct hs_step *step, char letter)
+{
+	for (size_t i = 0; i < step->n_params; i++)
+		if (step->param[i].kind == HS_PARAM_BOOL && step->param[i].name[0] == letter)
+			return true;
+	return strchr("fnqv", letter) != NULL;
+}
+
+/* Where a recorded command line wrote to: the value of -o; NULL for standard output. Borrowed from argv. */
+static const char *output_of(const struct hs_step *step, char *const *argv)
+{
+	const char *output = NULL;
+	for (char *const *a = argv; *a && strcmp(*a, "--"); a++) {
+		const char *word = *a;
+		if (hs_starts(word, "--output="))
+			output = word + strlen("--output=");
+		else if (!strcmp(word, "--output"))
+			output = a[1] ? *++a : NULL;
+		else if (word[0] == '-' && word[1] != '-')
+			for (const char *p = word + 1; *p; p++) {
+				if (*p == 'o')
+					output = p[1] ? p + 1 : a[1] ? *++a : NULL;
+				if (!is_flag_letter(step, *p))
+					break;
+			}
+	}
+	return output && strcmp(output, "-") ? output : NULL;
+}
+
+/* Only our own programs are replayed: the file may come from a stranger. */
+static bool is_ours(const struct hs_step *step, char *const *argv)
+{
+	return argv && *argv && !strcmp(*argv, step->program) && hs_starts(*argv, "hs") &&
+		strspn(*argv, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(*argv);
+}
+
+static bool reads_stdin(const struct hs_step *step)
+{
+	return step->n_origins && !strcmp(step->origin[0].file_name, "stdin");
+}
+
+static void say_remarks(struct hs_str *out, const struct hs_step *step)
+{
+	hs_str_addf(out, "# step %d: ", step->sequence);
+	add_plain(out, step->program);
+	hs_str_add(out, " ");
+	add_plain(out, step->version);
+	hs_str_add(out, ", ");
+	add_plain(out, step->date);
+	hs_str_add(out, "\n");
+	for (size_t i = 0; i < step->n_origins; i++) {
+		const struct hs_origin *o = &step->origin[i];
+		hs_str_add(out, "#   from ");
+		add_plain(out, o->file_name);
+		if (o->path) {
+			hs_str_add(out, ", ");
+			add_plain(out, o->path);
+		}
+		if (o->checksum) {
+			hs_str_add(out, ", sha256 ");
+			add_plain(out, o->checksum);
+		}
+		hs_str_add(out, "\n");
+	}
+}
+
+/* One command. before: the file the step before has written, NULL for the first step; *made: what this one writes, owned by
+ * the caller. The step behind tells what a file was called that came by standard output. */
+static int say_command(struct hs_str *out, const struct hs_step *step, const struct hs_step *behind, const char *before, char **made,
+	struct hs_err *err)
+{
+	char **argv = hs_json_get_strings(step->configuration, "argv");
+	if (!is_ours(step, argv)) {
+		hs_json_free_strings(argv);
+		return hs_fail(err, HS_BAD_DATA, "step %d has no command line of ours: it cannot be replayed", step->sequence);
+	}
+	const char *output = output_of(step, argv);
+	*made = output ? hs_must_dup(output) : behind && behind->n_origins && !reads_stdin(behind) ? hs_must_dup(behind->origin[0].file_name) :
+		hs_must_printf("step_%02d.nxs", step->sequence);
+	if (before && step->n_origins && !reads_stdin(step) && strcmp(before, step->origin[0].file_name)) {
+		hs_str_add(out, "cp -- ");                /* it was renamed or moved in between */
+		add_quoted(out, before);
+		hs_str_add(out, " ");
+		add_quoted(out, step->origin[0].file_name);
+		hs_str_add(out, "\n");
+	}
+	for (char **a = argv; *a; a++) {
+		hs_str_add(out, a == argv ? "" : " ");
+		add_quoted(out, *a);
+	}
+	if (reads_stdin(step) && before) {
+		hs_str_add(out, " < ");
+		add_quoted(out, before);
+	} else if (reads_stdin(step)) {
+		hs_str_addf(out, " < \"${1:?give the file that step %d read from standard input}\"", step->sequence);
+	}
+	if (!output) {
+		hs_str_add(out, " > ");
+		add_quoted(out, *made);
+	}
+	hs_str_add(out, "\n");
+	hs_json_free_strings(argv);
+	return 0;
+}
+
+static int print_history(const struct file *file, struct hs_err *err)
+{
+	struct hs_str out = { 0 };
+	char *before = NULL;
+	const size_t n = hs_in_n_steps(file->in);
+	int verdict = 0;
+	hs_str_add(&out, "#!/bin/sh\n# how ");
+	add_plain(&out, hs_in_name(file->in));
+	hs_str_add(&out, " was made; run it where its inputs are\nset -eC\n");
+	for (size_t i = 0; i < n && verdict == 0; i++) {
+		const struct hs_step *step = hs_in_step(file->in, i), *behind = i + 1 < n ? hs_in_step(file->in, i + 1) : NULL;
+		char *made = NULL;
+		say_remarks(&out, step);
+		verdict = say_command(&out, step, behind, before, &made, err);
+		free(before);
+		before = made;
+	}
+	if (verdict == 0)
+		hs_say("%s", hs_str_get(&out));
+	else
+		hs_err_prepend(err, "%s", hs_in_name(file->in));
+	free(before);
+	hs_str_release(&out);
+	return verdict;
+}
+
 /* ------------------------------------------------------------------ one file after the other */
 
 static int look(struct hs_run *run, size_t operand, struct hs_err *err)
@@ -592,7 +822,9 @@ static int look(struct hs_run *run, size_t operand, struct hs_err *err)
 	int verdict = hs_in_find(file.in, NULL, &file.by_default, err);
 	if (verdict == 0 && p->stats)
 		verdict = find_stats(run, &file, err);
-	if (verdict == 0 && p->metadata)
+	if (verdict == 0 && p->history)
+		verdict = print_history(&file, err);
+	else if (verdict == 0 && p->metadata)
 		verdict = print_metadata(&file, err);
 	else if (verdict == 0 && p->header)
 		verdict = print_header(&file, err);
@@ -610,13 +842,13 @@ static int run(struct hs_run *run, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
 	const size_t n = run->n_operands ? run->n_operands : 1;
-	if (p->metadata + p->header > 1)
-		return hs_fail(err, HS_USAGE, "--metadata and --header exclude each other");
-	if (p->header && n > 1)
-		return hs_fail(err, HS_USAGE, "--header takes one file");
+	if (p->check + p->history + p->stats + p->metadata + p->header > 1)
+		return hs_fail(err, HS_USAGE, "--check, --history, --stats, --metadata and --header exclude each other");
+	if ((p->header || p->history) && n > 1)
+		return hs_fail(err, HS_USAGE, "--header and --history take one file");
 	for (size_t i = 0; i < n; i++) {
 		struct hs_err one = { 0 };
-		if (look(run, i, &one) == 0)
+		if ((p->check ? check : look)(run, i, &one) == 0)
 			continue;
 		if (hs_failed(err))
 			hs_warn("%s", one.text);
@@ -628,10 +860,13 @@ static int run(struct hs_run *run, struct hs_err *err)
 
 int main(int argc, char **argv)
 {
-	struct params p = { 0 };
+	struct params p = { .values = true };
 	const struct hs_opt options[] = {
-		HS_OPT_FLAG('s', "stats", &p.stats, "read the values: minimum, maximum, mean, sum, NaN"),
-		HS_OPT_FLAG('m', "metadata", &p.metadata, "print the vendor's metadata, as JSON"),
+		HS_OPT_FLAG(0, "check", &p.check, "does the file obey the convention? Status 1 and a line a fault if not"),
+		HS_OPT_FLAG(0, "values", &p.values, "let --check read the values and compare checksums"),
+		HS_OPT_FLAG(0, "history", &p.history, "print a shell script that makes the file again"),
+		HS_OPT_FLAG(0, "stats", &p.stats, "read the values: minimum, maximum, mean, sum, NaN"),
+		HS_OPT_FLAG(0, "metadata", &p.metadata, "print the vendor's metadata, as JSON"),
 		HS_OPT_FLAG(0, "header", &p.header, "print the vendor's header, byte for byte"),
 	};
 	const struct hs_tool tool = { .name = "hsinfo", .summary = "what a file holds: shapes, axes, units, results, history", .operands = "[FILE]...",
