@@ -101,7 +101,8 @@ size_t hs_axis_nearest(const struct hs_axis *a, double x)
 
 char *hs_axis_label(const struct hs_axis *a)
 {
-	return strcmp(a->units, "1") ? hs_must_printf("%s (%s)", a->quantity, a->units) : hs_must_dup(a->quantity);
+	const char *what = a->kind == HS_AXIS_SPATIAL || a->kind == HS_AXIS_RECIPROCAL ? a->name : a->quantity;
+	return strcmp(a->units, "1") ? hs_must_printf("%s (%s)", what, a->units) : hs_must_dup(what);
 }
 
 static const char *const kind_name[] = {

@@ -33,21 +33,19 @@ bool hs_chunk_for(const size_t *n, size_t rank, size_t sig_rank, size_t element,
 	double pixels = sig_rank == 1 && n_nav ? fmax(fmax(sqrt(target * nav / sig), target / sig), 1) : fmax(target / sig, 1);
 	pixels = fmin(pixels, nav);
 	share(n, n_nav, pixels, nav, chunk);
-	/* a row of chunks along the first dimensions must fit one band */
-	double inner = nav * sig * (double)element, taken = 1;
+	/* a row of chunks along the first dimensions must fit one band; what it loses there the channels get */
+	double inner = nav * sig * (double)element;
 	for (size_t i = 0; i < n_nav; i++) {
 		inner /= (double)n[i];
-		const double most = floor(HS_BAND_BYTES / inner);
-		if ((double)chunk[i] > most)
-			chunk[i] = most < 1 ? 1 : (size_t)most;
-		taken *= (double)chunk[i];
-		if (chunk[i] > 1 || inner <= HS_BAND_BYTES) {
-			for (size_t j = i + 1; j < n_nav; j++)
-				taken *= (double)chunk[j];
-			break;
+		const double most = fmax(floor(HS_BAND_BYTES / inner), 1);
+		if ((double)chunk[i] > most) {
+			pixels *= most / (double)chunk[i];
+			chunk[i] = (size_t)most;
 		}
+		if (chunk[i] > 1 || inner <= HS_BAND_BYTES)
+			break;
 	}
-	share(n + n_nav, sig_rank, fmin(fmax(target / taken, 1), sig), sig, chunk + n_nav);
+	share(n + n_nav, sig_rank, fmin(fmax(target / pixels, 1), sig), sig, chunk + n_nav);
 	return true;
 }
 
