@@ -16,7 +16,7 @@ enum {
 	MOST_MAPS = 25,               /* of a montage nobody chose; longer stacks are summed up */
 	MOST_NAMES = 1000,            /* of labels; beyond that nobody reads them */
 	MOST_CURVES = 40,             /* beyond that curves are drawn as a map, one a row */
-	DOT_COLOURS = 48              /* steps of colour for scattered points */
+	DOT_STEPS = 48                /* of colour, for scattered points */
 };
 
 #define WIDE_COLUMN 420.0             /* px of a column where curves have a legend */
@@ -371,6 +371,8 @@ static void take_row(const struct maker *m, const struct take *t, size_t row, co
 	for (size_t k = 0; k < t->n_rows; k++)
 		if ((t->row ? t->row[k] : k) == row)
 			memcpy(t->rows + k * m->n_chan, v, m->n_chan * sizeof *v);
+	for (size_t c = 0; c < m->n_chan && !skip; c++)
+		skip = !isfinite(v[c]);               /* rows of stored complex values come unjudged */
 	if (skip)
 		return;
 	if (t->sum) {
@@ -546,13 +548,13 @@ static bool find_cloud(const struct maker *m, size_t dim, struct cloud *c)
 	return c->x && c->y;
 }
 
-static struct hs_curves *add_cloud(struct maker *m, const struct cloud *c, const char *title, size_t n_curves)
+/* The last thing kept is the array of its curves. */
+static void add_cloud(struct maker *m, const struct cloud *c, const char *title, size_t n_curves)
 {
 	struct hs_curve *curve = keep(m->plan, hs_must_alloc(n_curves, sizeof *curve));
 	struct hs_curves *curves = &add_drawing(m, HS_DRAWING_CURVES)->curves;
 	*curves = (struct hs_curves){ .title = title, .x_name = "x", .x_unit = c->x->units, .y_name = "y", .y_unit = c->y->units,
 		.curve = curve, .n_curves = n_curves, .equal_aspect = hs_unit_factor(c->x->units, c->y->units) > 0 };
-	return curves;
 }
 
 /* The points that belong to group k of n_groups: one curve of dots. */
@@ -585,32 +587,27 @@ static int cloud_of_values(struct maker *m, const struct cloud *c, const char *t
 	double lo = m->lo, hi = m->hi;
 	if (hs_limits_find(v, mask, c->n, m->limits, false, &lo, &hi, err) < 0)
 		return -1;
-	const bool is_signed = m->wish->colormap < 0 && lo < -0.1 * hi && hi > -0.1 * lo;
-	if (is_signed && m->limits != HS_LIMITS_GIVEN) {
-		hi = fmax(hi, -lo);
-		lo = -hi;
-	}
-	hs_colormap_init(&map, m->wish->colormap >= 0 ? (enum hs_colormap_kind)m->wish->colormap : is_signed ? HS_COLORMAP_BALANCE : HS_COLORMAP_DUSK);
+	/* also for signed values: the white middle of BALANCE would vanish on the page */
+	hs_colormap_init(&map, m->wish->colormap >= 0 ? (enum hs_colormap_kind)m->wish->colormap : HS_COLORMAP_DUSK);
 	int *group = keep_room(m, c->n, sizeof *group, err);
 	if (!group)
 		return -1;
-	struct hs_curves *curves = add_cloud(m, c, title, DOT_COLOURS + 1);
+	add_cloud(m, c, title, DOT_STEPS + 2);
 	struct hs_curve *curve = m->plan->kept[m->plan->n_kept - 1];
 	for (size_t i = 0; i < c->n; i++) {
 		const double t = lo < hi ? (v[i] - lo) / (hi - lo) : 0.5;
-		group[i] = !isfinite(v[i]) || (mask && mask[i]) ? DOT_COLOURS : (int)(fmin(1, fmax(0, t)) * (DOT_COLOURS - 1) + 0.5);
+		group[i] = !isfinite(v[i]) || (mask && mask[i]) ? DOT_STEPS + 1 : (int)(fmin(1, fmax(0, t)) * DOT_STEPS + 0.5);
 	}
-	for (int k = 0; k <= DOT_COLOURS; k++) {
+	for (int k = 0; k <= DOT_STEPS + 1; k++) {
 		if (fill_group(m, c, group, k, &curve[k], err) < 0)
 			return -1;
-		const double t = (double)k / (DOT_COLOURS - 1), at = lo * (1 - t) + hi * t;
-		curve[k].colour = k < DOT_COLOURS ? hs_colormap_at(&map, 0, 1, t) : map.missing;
-		if (k < DOT_COLOURS && isfinite(at) && (k % ((DOT_COLOURS - 1) / 4) == 0 || k == DOT_COLOURS - 1) && (k == 0 || lo < hi))
+		const double t = (double)k / DOT_STEPS, at = lo * (1 - t) + hi * t;
+		curve[k].colour = k <= DOT_STEPS ? hs_colormap_at(&map, 0, 1, t) : map.missing;
+		if (k <= DOT_STEPS && isfinite(at) && k % (DOT_STEPS / 4) == 0 && (k == 0 || lo < hi))
 			curve[k].name = keep(m->plan, hs_scale_show(at, 3, m->s->units));
-		else if (k == DOT_COLOURS && curve[k].n)
+		else if (k > DOT_STEPS && curve[k].n)
 			curve[k].name = "no value";
 	}
-	(void)curves;
 	return 0;
 }
 
@@ -623,7 +620,7 @@ static int cloud_of_labels(struct maker *m, const struct cloud *c, const int32_t
 	if (most >= MOST_NAMES)
 		return hs_fail(err, HS_BAD_DATA, "%d labels are too many to tell apart", most + 1);
 	hs_palette_init(&palette);
-	add_cloud(m, c, "labels", (size_t)(most + 2));
+	add_cloud(m, c, NULL, (size_t)(most + 2));
 	struct hs_curve *curve = m->plan->kept[m->plan->n_kept - 1];
 	for (int32_t k = -1; k <= most; k++) {
 		struct hs_curve *one = &curve[k + 1];
@@ -1055,13 +1052,17 @@ static int sum_up(struct maker *m, struct summary *u, struct hs_err *err)
 	return 0;
 }
 
-static const char *sum_title(struct maker *m, const struct hs_axis *channel)
+/* "sum over energy, time"; with a window "energy 280:320eV". */
+static const char *sum_title(struct maker *m, const struct summary *u, const struct hs_axis *channel)
 {
-	if (!channel)
-		return "sum over the pattern";
-	if (!m->wish->window)
-		return keep(m->plan, hs_must_printf("sum over %s", channel->quantity));
-	return keep(m->plan, hs_must_printf("%s %s", channel->quantity, m->wish->window));
+	struct hs_str text = { 0 };
+	if (channel && m->wish->window)
+		hs_str_addf(&text, "%s %s", channel->quantity, m->wish->window);
+	else
+		hs_str_addf(&text, "sum over %s", channel ? channel->quantity : "the pattern");
+	for (size_t d = 0; d + 2 < u->px.n_nav; d++)
+		hs_str_addf(&text, ", %s", m->s->axis[u->px.nav[d]].quantity);
+	return keep(m->plan, hs_str_take(&text));
 }
 
 /* The name of place i in the legend: "A: x 3 nm, y 5 nm". */
@@ -1109,7 +1110,7 @@ static void add_mean_patterns(struct maker *m, const struct summary *u)
 
 static int draw_summary(struct maker *m, struct summary *u, const struct hs_axis *channel, bool image_only, struct hs_err *err)
 {
-	const char *title = sum_title(m, channel);
+	const char *title = sum_title(m, u, channel);
 	if (u->y) {
 		struct hs_map *map = add_map(m, title, m->s, u->take.sum, NULL, u->y, u->x);
 		map->point = u->point;
