@@ -99,9 +99,14 @@ size_t hs_axis_nearest(const struct hs_axis *a, double x)
 	return best;
 }
 
+const char *hs_axis_what(const struct hs_axis *a)
+{
+	return a->kind == HS_AXIS_SPATIAL || a->kind == HS_AXIS_RECIPROCAL ? a->name : a->quantity;
+}
+
 char *hs_axis_label(const struct hs_axis *a)
 {
-	const char *what = a->kind == HS_AXIS_SPATIAL || a->kind == HS_AXIS_RECIPROCAL ? a->name : a->quantity;
+	const char *what = hs_axis_what(a);
 	return strcmp(a->units, "1") ? hs_must_printf("%s (%s)", what, a->units) : hs_must_dup(what);
 }
 

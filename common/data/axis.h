@@ -43,8 +43,11 @@ double hs_axis_step(const struct hs_axis *a);             /* mean step; 1 for a 
 /* Index of the value nearest to x. */
 size_t hs_axis_nearest(const struct hs_axis *a, double x);
 
-/* "energy loss (eV)", or the bare quantity when there is no unit; positions go by their name, "y (nm)", because x and y are
- * one quantity. Caller frees. */
+/* What the axis is called in pictures and labels: its quantity, but positions go by their name, because x and y are one
+ * quantity. Borrowed. */
+const char *hs_axis_what(const struct hs_axis *a);
+
+/* "energy loss (eV)", or the bare quantity when there is no unit; caller frees. */
 char *hs_axis_label(const struct hs_axis *a);
 
 const char *hs_axis_kind_name(enum hs_axis_kind kind);    /* "SPATIAL" ... : NSID's dimension_type */

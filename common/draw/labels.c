@@ -31,8 +31,8 @@ static struct hs_frame box_frame(const struct state *s)
 {
 	struct hs_frame f = { .title = s->l.title, .y_down = s->l.y_down };
 	if (!s->l.no_axes) {
-		f.x = (struct hs_side){ .scale = &s->x, .name = s->l.x->quantity };
-		f.y = (struct hs_side){ .scale = &s->y, .name = s->l.y->quantity };
+		f.x = (struct hs_side){ .scale = &s->x, .name = hs_axis_what(s->l.x) };
+		f.y = (struct hs_side){ .scale = &s->y, .name = hs_axis_what(s->l.y) };
 	}
 	return f;
 }

@@ -181,8 +181,8 @@ static struct hs_frame box_frame(const struct state *s)
 {
 	struct hs_frame f = { .title = s->m.title, .y_down = s->m.y_down };
 	if (!s->m.no_axes) {
-		f.x = (struct hs_side){ .scale = &s->x, .name = s->m.x->quantity };
-		f.y = (struct hs_side){ .scale = &s->y, .name = s->m.y->quantity };
+		f.x = (struct hs_side){ .scale = &s->x, .name = hs_axis_what(s->m.x) };
+		f.y = (struct hs_side){ .scale = &s->y, .name = hs_axis_what(s->m.y) };
 	}
 	return f;
 }
