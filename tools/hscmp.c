@@ -60,7 +60,8 @@ static int walk_open(struct walk *w, const struct comparison *c, const struct si
 	struct hs_err *err)
 {
 	size_t plain[HS_MAX_RANK];
-	const struct hs_rows_options options = { .as = as, .memory = hs_run_memory(c->run) / 3, .threads = (int)c->run->common.threads };
+	const struct hs_rows_options options = { .as = as, .memory = hs_run_memory(c->run) / 5 * 2,
+		.threads = (int)c->run->common.threads };
 	*w = (struct walk){ 0 };
 	for (size_t d = 0; d < side->s->rank; d++)
 		plain[d] = d;

@@ -44,19 +44,17 @@ static int parse_size(const char *text, struct hs_scene_options *o, struct hs_er
 {
 	size_t *const into[] = { &o->nx, &o->ny, &o->n_chan };
 	char *copy = hs_must_dup(text), *rest = copy;
-	int n = 0;
-	for (char *word; (word = strsep(&rest, "x")); n++) {
+	size_t n = 0;
+	for (char *word; (word = strsep(&rest, "x")) && !hs_failed(err); n++) {
 		uint64_t value;
-		if (n == 3 || hs_parse_count(word, &value, err) < 0)
-			break;
-		*into[n] = value;
-	}
-	if (n != 3 || rest || hs_failed(err)) {
-		*err = (struct hs_err){ 0 };
-		hs_fail(err, HS_USAGE, "--size '%s' is not XxYxCHANNELS, as in 64x48x256", text);
+		if (hs_parse_count(word, &value, err) == 0 && n < HS_LEN(into))
+			*into[n] = value;
 	}
 	free(copy);
-	return hs_failed(err) ? -1 : 0;
+	if (n == HS_LEN(into) && !hs_failed(err))
+		return 0;
+	*err = (struct hs_err){ 0 };
+	return hs_fail(err, HS_USAGE, "--size '%s' is not XxYxCHANNELS, as in 64x48x256", text);
 }
 
 /* ------------------------------------------------------------------ rows */
