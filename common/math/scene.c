@@ -655,7 +655,8 @@ static const struct {
 } truths[] = {
 	{ "mixture|nopure|drift|outliers", { "endmembers", "intensity", "counts", HS_TRUTH_SPECTRA, "component" }, 0 },
 	{ "mixture|nopure|drift|outliers", { "abundances", "abundance", "1", HS_TRUTH_MAPS, "component" },
-		offsetof(struct spot, share) }, { "clusters", { "labels", "cluster", "1", HS_TRUTH_CODES, "cluster" }, offsetof(struct spot, label) },
+		offsetof(struct spot, share) },
+	{ "clusters", { "labels", "cluster", "1", HS_TRUTH_CODES, "cluster" }, offsetof(struct spot, label) },
 	{ "clusters", { "centroids", "intensity", "counts", HS_TRUTH_SPECTRA, "cluster" }, 0 },
 	{ "peaks", { "position", "energy", "eV", HS_TRUTH_MAPS, "peak" }, offsetof(struct spot, position) },
 	{ "peaks", { "width", "full width at half maximum", "eV", HS_TRUTH_MAPS, "peak" }, offsetof(struct spot, width) },
