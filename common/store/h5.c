@@ -225,12 +225,22 @@ int hs_h5_put_ints(hid_t object, const char *attr, const int *value, size_t n)
 	return hs_h5_put_number(object, attr, HS_I32, value, n);
 }
 
+hid_t hs_h5_new_dcpl(void)
+{
+	hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+	H5Pset_obj_track_times(dcpl, false);
+	return dcpl;
+}
+
 static int write_dataset(hid_t group, const char *name, hid_t disk, hid_t memory, hid_t space, hid_t dcpl, const void *value)
 {
-	hid_t d = H5Dcreate2(group, name, disk, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+	hid_t own = dcpl == H5P_DEFAULT ? hs_h5_new_dcpl() : H5I_INVALID_HID,
+	      d = H5Dcreate2(group, name, disk, space, H5P_DEFAULT, own >= 0 ? own : dcpl, H5P_DEFAULT);
 	const int failed = d < 0 || (value && H5Dwrite(d, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) < 0);
 	if (d >= 0)
 		H5Dclose(d);
+	if (own >= 0)
+		H5Pclose(own);
 	H5Sclose(space);
 	return failed ? -1 : 0;
 }

@@ -194,7 +194,7 @@ static hid_t create_data(const struct hs_out *out, hid_t group, const struct hs_
 	for (size_t i = 0; i < s->rank; i++)
 		n[i] = shape[i] = s->axis[i].n;
 	const bool filtered = !out->options.raw && !out->draft.for_pipe && hs_chunk_for(shape, s->rank, s->sig_rank, hs_dtype_size(s->dtype), chunk);
-	hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple((int)s->rank, n, NULL);
+	hid_t dcpl = hs_h5_new_dcpl(), space = H5Screate_simple((int)s->rank, n, NULL);
 	if (filtered) {
 		for (size_t i = 0; i < s->rank; i++)
 			c[i] = chunk[i];
@@ -383,7 +383,7 @@ int hs_out_scatter(struct hs_out *out, const char *name, const struct hs_signal 
 
 static int put_bytes(hid_t group, const char *name, const uint8_t *bytes, size_t n)
 {
-	hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+	hid_t dcpl = hs_h5_new_dcpl();
 	const hsize_t chunk = n < HS_CHUNK_BYTES ? n : HS_CHUNK_BYTES;
 	if (n > 65536) {
 		H5Pset_chunk(dcpl, 1, &chunk);
