@@ -49,7 +49,8 @@ static int parse_size(const struct params *p, struct hs_figure *page, struct hs_
 /* What comes out: a terminal gets a preview, a file what its name says, a pipe a PNG. */
 static int choose_form(const struct params *p, struct form *form, struct hs_err *err)
 {
-	const char *slash = p->output ? strrchr(p->output, '/') : NULL, *base = slash ? slash + 1 : p->output, *dot = base ? strrchr(base, '.') : NULL;
+	const char *slash = p->output ? strrchr(p->output, '/') : NULL, *base = slash ? slash + 1 : p->output;
+	const char *dot = base ? strrchr(base, '.') : NULL;
 	const bool to_stdout = !p->output || !strcmp(p->output, "-");
 	form->page.scale = (double)p->scale;
 	form->terminal = p->terminal || (to_stdout && isatty(STDOUT_FILENO));
@@ -110,16 +111,16 @@ static int write_bytes(const struct params *p, const struct hs_str *bytes, struc
 	return hs_draft_commit(&draft, err);
 }
 
-static int write_picture(struct hs_run *run, const struct hs_plan *plan, const struct form *form, const char *file, const char *signal,
-	struct hs_err *err)
+static int write_picture(struct hs_run *run, const struct hs_plan *plan, const struct form *form, const char *file,
+	const char *signal, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
 	struct hs_step step = hs_session_step(run);
 	char *software = hs_must_printf("%s (hstools) %s", step.program, step.version);
-	const struct hs_png_text text[] = { { "Title", plan->title }, { "Software", software }, { "Source", file }, { "hstools:signal", signal },
-		{ "hstools:command", step.command } };
+	const struct hs_png_text text[] = { { "Title", plan->title }, { "Software", software }, { "Source", file },
+		{ "hstools:signal", signal }, { "hstools:command", step.command } };
 	struct hs_str bytes = { 0 };
-	int verdict = p->raw ? hs_plan_raw(plan, p->grey16, NULL, 0, hs_bytes_to_str, &bytes, err) :
+	int verdict = p->raw ? hs_plan_raw(plan, p->grey16, hs_bytes_to_str, &bytes, err) :
 		hs_plan_figure(plan, &form->page, form->kind, hs_bytes_to_str, &bytes, err);
 	if (verdict == 0)
 		verdict = hs_stamp(&bytes, form->kind, text, HS_LEN(text), err);
@@ -144,7 +145,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 	run->common.dry_run = p->dry_run;
 	if (choose_form(p, &form, err) < 0 || hs_session_input(run, 0, &in, &signal, err) < 0)
 		return -1;
-	int verdict = hs_plan_make(&plan, run, in, signal, &p->wish, err);
+	int verdict = hs_picture_plan(&plan, run, in, signal, &p->wish, err);
 	if (verdict == 0 && !hs_session_dry(run, "draw %s of %s (%zu panels)", hs_in_path(in, signal), hs_in_name(in), plan.n))
 		verdict = form.terminal ? print_preview(&plan, err) :
 			write_picture(run, &plan, &form, hs_in_name(in), hs_in_path(in, signal), err);

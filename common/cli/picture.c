@@ -1,16 +1,13 @@
 #include "cli/picture.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/progress.h"
 #include "base/units.h"
-#include "cli/pixels.h"
-#include "draw/terminal.h"
+#include "cli/collect.h"
 
 enum {
 	MOST_MAPS = 25,               /* of a montage nobody chose; longer stacks are summed up */
@@ -19,7 +16,6 @@ enum {
 	DOT_STEPS = 48                /* of colour, for scattered points */
 };
 
-#define WIDE_COLUMN 420.0             /* px of a column where curves have a legend */
 #define LEAST_RATIO 1e-12             /* of the variance: the tail below is round-off, and would stretch the scree plot */
 
 struct maker {
@@ -39,12 +35,6 @@ struct maker {
 
 /* ------------------------------------------------------------------ what the plan owns */
 
-static void *keep(struct hs_plan *plan, void *p)
-{
-	plan->kept = hs_must_resize(plan->kept, plan->n_kept + 1, sizeof *plan->kept);
-	return plan->kept[plan->n_kept++] = p;
-}
-
 static void *keep_room(struct maker *m, size_t n, size_t size, struct hs_err *err)
 {
 	size_t bytes;
@@ -57,7 +47,7 @@ static void *keep_room(struct maker *m, size_t n, size_t size, struct hs_err *er
 	void *p = hs_alloc(n, size, err);
 	if (p) {
 		m->room -= bytes;
-		keep(m->plan, p);
+		hs_plan_keep(m->plan, p);
 	}
 	return p;
 }
@@ -65,24 +55,6 @@ static void *keep_room(struct maker *m, size_t n, size_t size, struct hs_err *er
 static double *keep_reals(struct maker *m, size_t n, struct hs_err *err)
 {
 	return keep_room(m, n, sizeof(double), err);
-}
-
-static struct hs_drawing *add_drawing(struct maker *m, enum hs_drawing_kind kind)
-{
-	struct hs_plan *plan = m->plan;
-	plan->drawing = hs_must_resize(plan->drawing, plan->n + 1, sizeof *plan->drawing);
-	plan->drawing[plan->n] = (struct hs_drawing){ .kind = kind };
-	return &plan->drawing[plan->n++];
-}
-
-void hs_plan_release(struct hs_plan *plan)
-{
-	for (size_t i = 0; i < plan->n_kept; i++)
-		free(plan->kept[i]);
-	hs_axis_release(&plan->line);
-	free(plan->kept);
-	free(plan->drawing);
-	*plan = (struct hs_plan){ 0 };
 }
 
 /* ------------------------------------------------------------------ what the signal is */
@@ -181,31 +153,18 @@ static const char *place_names(struct maker *m, size_t first, size_t end, size_t
 		hs_str_addf(&text, "%s%s", d > first ? ", " : "", one);
 		free(one);
 	}
-	return keep(m->plan, hs_str_take(&text));
+	return hs_plan_keep(m->plan, hs_str_take(&text));
 }
 
 /* ------------------------------------------------------------------ what was asked for */
 
-/* "LO:HI"; a unit after HI alone is meant for both. */
-static int parse_range(const char *text, const char *unit, double *lo, double *hi, struct hs_err *err)
+/* Which of n components; without --component all of them. */
+static int choose(struct maker *m, size_t n, struct hs_err *err)
 {
-	const char *colon = strchr(text, ':');
-	if (!colon || colon == text || !colon[1])
-		return hs_fail(err, HS_USAGE, "'%.60s' is no range LO:HI", text);
-	char *first = hs_must_dup(text), *end, *unit_of_hi;
-	first[colon - text] = 0;
-	strtod(colon + 1, &unit_of_hi);
-	strtod(first, &end);
-	if (!*end && *unit_of_hi) {
-		char *with = hs_must_printf("%s%s", first, unit_of_hi);
-		free(first);
-		first = with;
-	}
-	const int verdict = hs_parse_quantity(first, unit, lo, err) < 0 || hs_parse_quantity(colon + 1, unit, hi, err) < 0 ? -1 : 0;
-	free(first);
-	if (verdict == 0 && !(*lo < *hi))
-		return hs_fail(err, HS_USAGE, "'%.60s' is an empty range", text);
-	return verdict;
+	m->chosen = keep_room(m, n, sizeof *m->chosen, err);
+	if (!m->chosen)
+		return -1;
+	return hs_wish_list(m->wish->components, n, m->chosen, &m->n_chosen, err) < 0 ? hs_err_prepend(err, "--component") : 0;
 }
 
 static int parse_limits(struct maker *m, struct hs_err *err)
@@ -218,210 +177,14 @@ static int parse_limits(struct maker *m, struct hs_err *err)
 	if (!strcmp(text, "full"))
 		return 0;
 	m->limits = HS_LIMITS_GIVEN;
-	if (parse_range(text, m->s->units, &m->lo, &m->hi, err) < 0)
+	if (hs_wish_range(text, m->s->units, &m->lo, &m->hi, err) < 0)
 		return hs_err_prepend(err, "--limits");
 	if (m->wish->log && !(m->lo > 0))
 		return hs_fail(err, HS_USAGE, "--limits: a logarithmic scale begins above 0");
 	return 0;
 }
 
-/* "1,3-5" of n; without a list all of them. */
-static int choose(struct maker *m, size_t n, struct hs_err *err)
-{
-	const char *p = m->wish->components;
-	bool *take = hs_alloc(n, sizeof *take, err);
-	if (!take || !(m->chosen = keep_room(m, n, sizeof *m->chosen, err))) {
-		free(take);
-		return -1;
-	}
-	for (size_t i = 0; i < n; i++)
-		take[i] = !p;
-	while (p && *p && !hs_failed(err)) {
-		const size_t len = strcspn(p, ",");
-		char *part = hs_must_dup(p), *dash;
-		uint64_t from, to;
-		part[len] = 0;
-		dash = strchr(part, '-');
-		if (dash)
-			*dash = 0;
-		if (hs_parse_count(part, &from, err) == 0 && hs_parse_count(dash ? dash + 1 : part, &to, err) == 0) {
-			if (!from || from > to || to > n)
-				hs_fail(err, HS_USAGE, "'%.*s' is not within 1 .. %zu", (int)(len < 40 ? len : 40), p, n);
-			for (uint64_t i = from; i <= to && !hs_failed(err); i++)
-				take[i - 1] = true;
-		}
-		free(part);
-		p += len;
-		if (*p == ',' && !*++p)
-			hs_fail(err, HS_USAGE, "the list ends with a comma");
-	}
-	for (size_t i = 0; i < n; i++)
-		if (take[i])
-			m->chosen[m->n_chosen++] = i;
-	free(take);
-	return hs_failed(err) ? hs_err_prepend(err, "--component") : 0;
-}
-
-static int nearest_index(const struct hs_axis *a, const char *name, const char *text, size_t *index, struct hs_err *err)
-{
-	double v;
-	if (hs_parse_quantity(text, a->units, &v, err) < 0)
-		return hs_err_prepend(err, "%s", name);
-	*index = hs_axis_nearest(a, v);
-	const double lo = fmin(a->value[0], a->value[a->n - 1]), hi = fmax(a->value[0], a->value[a->n - 1]), half = fabs(hs_axis_step(a)) / 2;
-	if (v < lo - half * 1.000001 || v > hi + half * 1.000001)
-		return hs_fail(err, HS_USAGE, "%s=%.40s is outside %.6g .. %.6g %s", name, text, lo, hi, strcmp(a->units, "1") ? a->units : "");
-	return 0;
-}
-
-static const struct hs_coord *find_coord(const struct hs_signal *s, const char *name, size_t dim)
-{
-	for (size_t i = 0; i < s->n_coords; i++) {
-		const struct hs_coord *c = &s->coord[i];
-		if (!strcmp(c->name, name) && c->n_dims == 1 && c->dim[0] == dim && c->n == s->axis[dim].n)
-			return c;
-	}
-	return NULL;
-}
-
-/* One place, "x=3nm,y=5nm", as a pixel number; scattered points by the nearest of them. */
-static int parse_place(const struct maker *m, const struct hs_pixels *px, char *text, size_t *pixel, struct hs_err *err)
-{
-	const struct hs_signal *s = m->s;
-	size_t index[HS_MAX_RANK];
-	bool given[HS_MAX_RANK] = { false };
-	double at[2] = { NAN, NAN };
-	const struct hs_coord *xy[2] = { find_coord(s, "x", px->nav[0]), find_coord(s, "y", px->nav[0]) };
-	for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-		char *equals = strchr(word, '=');
-		size_t d = 0;
-		if (!equals)
-			return hs_fail(err, HS_USAGE, "'%.60s' is not NAME=VALUE", word);
-		*equals = 0;
-		while (d < px->n_nav && strcmp(s->axis[px->nav[d]].name, word))
-			d++;
-		const int c = !strcmp(word, "x") ? 0 : !strcmp(word, "y") ? 1 : -1;
-		if (d < px->n_nav) {
-			if (nearest_index(&s->axis[px->nav[d]], word, equals + 1, &index[d], err) < 0)
-				return -1;
-			given[d] = true;
-		} else if (c >= 0 && px->n_nav == 1 && xy[0] && xy[1]) {
-			if (hs_parse_quantity(equals + 1, xy[c]->units, &at[c], err) < 0)
-				return hs_err_prepend(err, "%s", word);
-		} else {
-			return hs_fail(err, HS_USAGE, "the pixels have no axis '%.60s'", word);
-		}
-	}
-	if (isfinite(at[0]) && isfinite(at[1])) {
-		double best = INFINITY;
-		for (size_t i = 0; i < xy[0]->n; i++) {
-			const double r = hypot(xy[0]->value[i] - at[0], xy[1]->value[i] - at[1]);
-			if (r < best) {
-				best = r;
-				index[0] = i;
-				given[0] = true;
-			}
-		}
-	}
-	*pixel = 0;
-	for (size_t d = 0; d < px->n_nav; d++) {
-		const struct hs_axis *a = &s->axis[px->nav[d]];
-		if (!given[d] && a->n > 1)
-			return hs_fail(err, HS_USAGE, "where along %s?", a->name);
-		*pixel = *pixel * a->n + (given[d] ? index[d] : 0);
-	}
-	return 0;
-}
-
 /* ------------------------------------------------------------------ numbers */
-
-/* What one pass over the signal collects; NULL: not wanted. */
-struct take {
-	size_t n_maps;
-	const size_t *channel;        /* n_maps */
-	double *map;                  /* n_maps x n_pix */
-	size_t n_rows;
-	const size_t *row;            /* n_rows pixels; NULL: the first n_rows */
-	double *rows;                 /* n_rows x n_chan */
-	size_t first, end;            /* channels that are summed */
-	size_t n_image;               /* values of the sum image; leading dimensions are summed as well */
-	double *sum;                  /* n_image; NaN where no row was good */
-	double *mean;                 /* n_chan, over good rows */
-};
-
-static void to_reals(const struct hs_signal *s, const char *in, double *out, size_t n)
-{
-	if (s->dtype == HS_C64)
-		for (size_t i = 0; i < n; i++)
-			out[i] = hypot((double)((const float *)(const void *)in)[2 * i], (double)((const float *)(const void *)in)[2 * i + 1]);
-	else if (s->dtype == HS_C128)
-		for (size_t i = 0; i < n; i++)
-			out[i] = hypot(((const double *)(const void *)in)[2 * i], ((const double *)(const void *)in)[2 * i + 1]);
-	else
-		hs_dtype_to_double(s->dtype, in, out, n);
-	for (size_t i = 0; i < n && s->has_fill; i++)
-		if (!(out[i] < s->fill || out[i] > s->fill))
-			out[i] = NAN;
-}
-
-static void take_row(const struct maker *m, const struct take *t, size_t row, const double *v, bool skip, size_t *n_used)
-{
-	for (size_t k = 0; k < t->n_maps; k++)
-		t->map[k * m->n_pix + row] = v[t->channel[k]];
-	for (size_t k = 0; k < t->n_rows; k++)
-		if ((t->row ? t->row[k] : k) == row)
-			memcpy(t->rows + k * m->n_chan, v, m->n_chan * sizeof *v);
-	for (size_t c = 0; c < m->n_chan && !skip; c++)
-		skip = !isfinite(v[c]);               /* rows of stored complex values come unjudged */
-	if (skip)
-		return;
-	if (t->sum) {
-		double sum = 0, *to = &t->sum[row % t->n_image];
-		for (size_t c = t->first; c < t->end; c++)
-			sum += v[c];
-		*to = isnan(*to) ? sum : *to + sum;
-	}
-	for (size_t c = 0; c < m->n_chan && t->mean; c++)
-		t->mean[c] += v[c];
-	++*n_used;
-}
-
-static size_t last_wanted(const struct maker *m, const struct take *t)
-{
-	size_t last = 0;
-	if (t->n_maps || t->sum || t->mean)
-		return m->n_pix - 1;
-	for (size_t k = 0; k < t->n_rows; k++)
-		last = (t->row ? t->row[k] : k) > last ? (t->row ? t->row[k] : k) : last;
-	return last;
-}
-
-static int take_all(const struct maker *m, struct hs_pixels *px, struct take *t, struct hs_err *err)
-{
-	const size_t step = m->n_chan * hs_dtype_size(m->s->dtype), last = last_wanted(m, t);
-	size_t n_used = 0, done = 0;
-	struct hs_batch batch;
-	double *v = hs_alloc(m->n_chan, sizeof *v, err);
-	if (!v)
-		return -1;
-	for (size_t i = 0; i < t->n_image && t->sum; i++)
-		t->sum[i] = NAN;
-	hs_progress_begin(m->s->name, m->n_pix, "spectra");
-	int verdict = px->source->rewind(px->source, err);
-	while (verdict == 0 && done <= last && (verdict = px->source->next(px->source, &batch, err)) == 0 && batch.n_rows) {
-		for (size_t i = 0; i < batch.n_rows; i++) {
-			to_reals(m->s, (const char *)batch.x + i * step, v, m->n_chan);
-			take_row(m, t, batch.first_row + i, v, batch.skip[i], &n_used);
-		}
-		done += batch.n_rows;
-		hs_progress_add(batch.n_rows);
-	}
-	hs_progress_end();
-	for (size_t c = 0; c < m->n_chan && t->mean; c++)
-		t->mean[c] = n_used ? t->mean[c] / (double)n_used : NAN;
-	free(v);
-	return verdict;
-}
 
 /* The pixels of the signal, opened with what memory the drawings leave. */
 static int open_pixels(struct maker *m, struct hs_pixels *px, struct hs_err *err)
@@ -444,11 +207,11 @@ static double *take_maps(struct maker *m, const size_t *channel, size_t n, const
 	size_t total;
 	if (!hs_mul(n, m->n_pix, &total))
 		total = SIZE_MAX;
-	struct take t = { .n_maps = n, .channel = channel, .map = keep_reals(m, total, err) };
+	struct hs_collect t = { .n_maps = n, .channel = channel, .map = keep_reals(m, total, err) };
 	if (!t.map || open_pixels(m, &px, err) < 0)
 		return NULL;
 	*mask = keep_mask(m, &px, err);
-	const int verdict = hs_failed(err) ? -1 : take_all(m, &px, &t, err);
+	const int verdict = hs_failed(err) ? -1 : hs_collect(&px, &t, err);
 	hs_pixels_close(&px);
 	return verdict == 0 ? t.map : NULL;
 }
@@ -460,11 +223,11 @@ static double *take_rows(struct maker *m, const size_t *row, size_t n, const uin
 	size_t total;
 	if (!hs_mul(n, m->n_chan, &total))
 		total = SIZE_MAX;
-	struct take t = { .n_rows = n, .row = row, .rows = keep_reals(m, total, err) };
+	struct hs_collect t = { .n_rows = n, .row = row, .rows = keep_reals(m, total, err) };
 	if (!t.rows || open_pixels(m, &px, err) < 0)
 		return NULL;
 	*mask = keep_mask(m, &px, err);
-	const int verdict = hs_failed(err) ? -1 : take_all(m, &px, &t, err);
+	const int verdict = hs_failed(err) ? -1 : hs_collect(&px, &t, err);
 	hs_pixels_close(&px);
 	return verdict == 0 ? t.rows : NULL;
 }
@@ -479,7 +242,7 @@ static double *read_other(struct maker *m, size_t i, struct hs_err *err)
 	double *v = hs_in_read(m->in, i, err);
 	if (v) {
 		m->room -= n * sizeof(double);
-		keep(m->plan, v);
+		hs_plan_keep(m->plan, v);
 	}
 	return v;
 }
@@ -501,13 +264,13 @@ static void take_log(double *v, size_t n)
 static struct hs_map *add_map(struct maker *m, const char *title, const struct hs_signal *s, double *value, const uint8_t *mask,
 	const struct hs_axis *y, const struct hs_axis *x)
 {
-	struct hs_map *map = &add_drawing(m, HS_DRAWING_MAP)->map;
+	struct hs_map *map = &hs_plan_add(m->plan, HS_DRAWING_MAP)->map;
 	*map = (struct hs_map){ .title = title, .name = s->quantity, .unit = s->units, .value = value, .mask = mask, .x = x, .y = y,
 		.colormap = m->wish->colormap < 0 ? HS_COLORMAP_DUSK : (enum hs_colormap_kind)m->wish->colormap,
 		.limits = m->limits, .lo = m->lo, .hi = m->hi };
 	if (m->wish->log || s->log_scale) {
 		take_log(value, x->n * y->n);
-		map->name = keep(m->plan, strcmp(s->units, "1") ? hs_must_printf("log₁₀ %s / %s", s->quantity, s->units) :
+		map->name = hs_plan_keep(m->plan, strcmp(s->units, "1") ? hs_must_printf("log₁₀ %s / %s", s->quantity, s->units) :
 			hs_must_printf("log₁₀ %s", s->quantity));
 		map->unit = NULL;
 		if (m->limits == HS_LIMITS_GIVEN && m->lo > 0) {
@@ -544,15 +307,15 @@ struct cloud {
 
 static bool find_cloud(const struct maker *m, size_t dim, struct cloud *c)
 {
-	*c = (struct cloud){ find_coord(m->s, "x", dim), find_coord(m->s, "y", dim), m->s->axis[dim].n };
+	*c = (struct cloud){ hs_wish_coord(m->s, "x", dim), hs_wish_coord(m->s, "y", dim), m->s->axis[dim].n };
 	return c->x && c->y;
 }
 
 /* The last thing kept is the array of its curves. */
 static void add_cloud(struct maker *m, const struct cloud *c, const char *title, size_t n_curves)
 {
-	struct hs_curve *curve = keep(m->plan, hs_must_alloc(n_curves, sizeof *curve));
-	struct hs_curves *curves = &add_drawing(m, HS_DRAWING_CURVES)->curves;
+	struct hs_curve *curve = hs_plan_keep(m->plan, hs_must_alloc(n_curves, sizeof *curve));
+	struct hs_curves *curves = &hs_plan_add(m->plan, HS_DRAWING_CURVES)->curves;
 	*curves = (struct hs_curves){ .title = title, .x_name = "x", .x_unit = c->x->units, .y_name = "y", .y_unit = c->y->units,
 		.curve = curve, .n_curves = n_curves, .equal_aspect = hs_unit_factor(c->x->units, c->y->units) > 0 };
 }
@@ -581,7 +344,8 @@ static int fill_group(struct maker *m, const struct cloud *c, const int *group, 
 }
 
 /* Dots in the colours of a map; the legend names five steps of it. Points without a value are grey and listed as such. */
-static int cloud_of_values(struct maker *m, const struct cloud *c, const char *title, const double *v, const uint8_t *mask, struct hs_err *err)
+static int cloud_of_values(struct maker *m, const struct cloud *c, const char *title, const double *v, const uint8_t *mask,
+	struct hs_err *err)
 {
 	struct hs_colormap map;
 	double lo = m->lo, hi = m->hi;
@@ -604,7 +368,7 @@ static int cloud_of_values(struct maker *m, const struct cloud *c, const char *t
 		const double t = (double)k / DOT_STEPS, at = lo * (1 - t) + hi * t;
 		curve[k].colour = k <= DOT_STEPS ? hs_colormap_at(&map, 0, 1, t) : map.missing;
 		if (k <= DOT_STEPS && isfinite(at) && k % (DOT_STEPS / 4) == 0 && (k == 0 || lo < hi))
-			curve[k].name = keep(m->plan, hs_scale_show(at, 3, m->s->units));
+			curve[k].name = hs_plan_keep(m->plan, hs_scale_show(at, 3, m->s->units));
 		else if (k > DOT_STEPS && curve[k].n)
 			curve[k].name = "no value";
 	}
@@ -629,9 +393,9 @@ static int cloud_of_labels(struct maker *m, const struct cloud *c, const int32_t
 		one->colour = k < 0 ? (struct hs_rgba){ 150, 150, 150, 255 } : hs_palette_at(&palette, (size_t)k);
 		const double share = 100 * (double)one->n / (double)c->n;
 		if (k >= 0)
-			one->name = keep(m->plan, hs_must_printf("%s %d   %.1f %%", m->s->quantity, k, share));
+			one->name = hs_plan_keep(m->plan, hs_must_printf("%s %d   %.1f %%", m->s->quantity, k, share));
 		else if (one->n)
-			one->name = keep(m->plan, hs_must_printf("none   %.1f %%", share));
+			one->name = hs_plan_keep(m->plan, hs_must_printf("none   %.1f %%", share));
 	}
 	return 0;
 }
@@ -646,7 +410,7 @@ static int window_of(const struct maker *m, const struct hs_axis *a, size_t *fir
 	*end = a->n;
 	if (!m->wish->window)
 		return 0;
-	if (parse_range(m->wish->window, a->units, &lo, &hi, err) < 0)
+	if (hs_wish_range(m->wish->window, a->units, &lo, &hi, err) < 0)
 		return hs_err_prepend(err, "--energy");
 	const double least = fmin(a->value[0], a->value[a->n - 1]), most = fmax(a->value[0], a->value[a->n - 1]);
 	if (hi < least || lo > most)
@@ -664,13 +428,13 @@ static int window_of(const struct maker *m, const struct hs_axis *a, size_t *fir
 }
 
 /* An empty panel of n curves of signal s over axis x; the caller fills *curve. */
-static struct hs_curves *add_curves(struct maker *m, const char *title, const struct hs_signal *s, const struct hs_axis *x, size_t n,
-	struct hs_curve **curve)
+static struct hs_curves *add_curves(struct maker *m, const char *title, const struct hs_signal *s, const struct hs_axis *x,
+	size_t n, struct hs_curve **curve)
 {
-	*curve = keep(m->plan, hs_must_alloc(n, sizeof **curve));
-	struct hs_curves *curves = &add_drawing(m, HS_DRAWING_CURVES)->curves;
-	*curves = (struct hs_curves){ .title = title, .x_name = x->quantity, .x_unit = x->units, .y_name = s->quantity, .y_unit = s->units,
-		.curve = *curve, .n_curves = n, .stacked = m->wish->stacked, .integer_x = x->kind == HS_AXIS_CHANNEL };
+	*curve = hs_plan_keep(m->plan, hs_must_alloc(n, sizeof **curve));
+	struct hs_curves *curves = &hs_plan_add(m->plan, HS_DRAWING_CURVES)->curves;
+	*curves = (struct hs_curves){ .title = title, .x_name = x->quantity, .x_unit = x->units, .y_name = s->quantity,
+		.y_unit = s->units, .curve = *curve, .n_curves = n, .stacked = m->wish->stacked, .integer_x = x->kind == HS_AXIS_CHANNEL };
 	return curves;
 }
 
@@ -698,11 +462,11 @@ static int curves_of_rows(struct maker *m, const char *title, const struct hs_si
 	struct hs_curves *curves = add_curves(m, title, s, x, n, &curve);
 	for (size_t i = 0; i < n; i++) {
 		const size_t k = chosen ? chosen[i] : i;
-		curve[i] = (struct hs_curve){ .x = x->value + first, .y = v + k * x->n + first, .sigma = sigma ? sigma + k * x->n + first : NULL,
-			.n = end - first, .has_colour = true, .colour = hs_palette_at(&palette, k),
+		curve[i] = (struct hs_curve){ .x = x->value + first, .y = v + k * x->n + first,
+			.sigma = sigma ? sigma + k * x->n + first : NULL, .n = end - first, .has_colour = true, .colour = hs_palette_at(&palette, k),
 			.stroke = x->n <= 50 && (x->kind == HS_AXIS_CHANNEL || x->n == 1) ? HS_STROKE_LINE_DOT : HS_STROKE_LINE };
 		if (s->rank > 1 && n > 1)
-			curve[i].name = keep(m->plan, s->axis[0].kind == HS_AXIS_CHANNEL ? hs_must_printf("%.15g", s->axis[0].value[k]) :
+			curve[i].name = hs_plan_keep(m->plan, s->axis[0].kind == HS_AXIS_CHANNEL ? hs_must_printf("%.15g", s->axis[0].value[k]) :
 				place_name(&s->axis[0], k));
 	}
 	if (own_window) {
@@ -740,7 +504,7 @@ static int show_curves(struct maker *m, enum form form, struct hs_err *err)
 		return -1;
 	double *sigma = hs_in_read_companion(m->in, m->signal, "data_errors", n * x->n);
 	if (sigma)
-		keep(m->plan, sigma);
+		hs_plan_keep(m->plan, sigma);
 	return curves_of_rows(m, NULL, m->s, x, v, sigma, m->chosen, m->n_chosen, true, err);
 }
 
@@ -756,7 +520,7 @@ static int add_scree(struct maker *m, size_t variance, size_t n_kept, struct hs_
 		sum += ratio[i] > 0 ? ratio[i] : 0;
 		n = ratio[i] > LEAST_RATIO || !n ? i + 1 : n;
 	}
-	struct hs_scree *scree = &add_drawing(m, HS_DRAWING_SCREE)->scree;
+	struct hs_scree *scree = &hs_plan_add(m->plan, HS_DRAWING_SCREE)->scree;
 	*scree = (struct hs_scree){ .title = "explained variance", .ratio = ratio, .n = n, .chosen = n_kept <= n ? n_kept : 0,
 		.cumulative = sum <= 1 + 1e-6 };
 	return 0;
@@ -796,7 +560,7 @@ static int add_companions(struct maker *m, struct hs_err *err)
 		const size_t first = m->plan->n;
 		for (size_t c = 0; c < m->n_chosen && s->rank == 3; c++) {
 			char *name = place_name(component, m->chosen[c]);
-			const char *title = keep(m->plan, hs_must_printf("%s, %s", s->title, name));
+			const char *title = hs_plan_keep(m->plan, hs_must_printf("%s, %s", s->title, name));
 			free(name);
 			add_map(m, title, s, v + m->chosen[c] * s->axis[1].n * s->axis[2].n, NULL, &s->axis[1], &s->axis[2]);
 		}
@@ -824,10 +588,10 @@ static int show_slices(struct maker *m, enum form form, struct hs_err *err)
 	double *v = by_rows ? take_rows(m, m->chosen, m->n_chosen, &mask, err) : take_maps(m, m->chosen, m->n_chosen, &mask, err);
 	if (!v)
 		return -1;
-	const struct hs_axis *y = &s->axis[form == FORM_STACK ? s->rank - 2 : nav - 2], *x = &s->axis[form == FORM_STACK ? s->rank - 1 : nav - 1];
+	const size_t y = form == FORM_STACK ? s->rank - 2 : nav - 2;
 	for (size_t i = 0; i < m->n_chosen; i++)
-		add_map(m, form == FORM_STACK ? place_names(m, 0, nav, m->chosen[i]) : place_names(m, nav, s->rank, m->chosen[i]), s, v + i * size,
-			by_rows ? NULL : mask, y, x);
+		add_map(m, form == FORM_STACK ? place_names(m, 0, nav, m->chosen[i]) : place_names(m, nav, s->rank, m->chosen[i]), s,
+			v + i * size, by_rows ? NULL : mask, &s->axis[y], &s->axis[y + 1]);
 	if (form == FORM_STACK && s->axis[0].kind == HS_AXIS_CHANNEL)
 		balance(m, first);
 	return 0;
@@ -854,10 +618,11 @@ static int show_clouds(struct maker *m, struct hs_err *err)
 
 static int show_maps(struct maker *m, enum form form, bool companions, struct hs_err *err)
 {
+	const bool pixels = hs_signal_nav_rank(m->s) == 2 && (form == FORM_CUBE || form == FORM_PATTERNS);
 	int verdict;
 	if (form == FORM_POINT_STACK)
 		verdict = show_clouds(m, err);
-	else if (form == FORM_STACK || (form == FORM_CUBE && hs_signal_nav_rank(m->s) == 2) || (form == FORM_PATTERNS && hs_signal_nav_rank(m->s) == 2))
+	else if (form == FORM_STACK || pixels)
 		verdict = show_slices(m, form, err);
 	else
 		return hs_fail(err, HS_USAGE, "--kind maps: %s holds no maps", hs_in_path(m->in, m->signal));
@@ -913,18 +678,19 @@ static int32_t *to_labels(struct maker *m, const double *v, const uint8_t *mask,
 }
 
 /* Classes are called what the file calls them: by their value, 0 being the first. */
-static void add_labels(struct maker *m, const char *title, const int32_t *label, const struct hs_axis *y, const struct hs_axis *x, size_t n_labels)
+static void add_labels(struct maker *m, const char *title, const int32_t *label, const struct hs_axis *y, const struct hs_axis *x,
+	size_t n_labels)
 {
 	const size_t n = x->n * y->n;
 	const char **name = NULL;
 	for (size_t i = 0; i < n; i++)
 		n_labels = label[i] >= 0 && (size_t)label[i] >= n_labels ? (size_t)label[i] + 1 : n_labels;
 	if (n_labels && n_labels <= MOST_NAMES) {
-		name = keep(m->plan, hs_must_alloc(n_labels, sizeof *name));
+		name = hs_plan_keep(m->plan, hs_must_alloc(n_labels, sizeof *name));
 		for (size_t i = 0; i < n_labels; i++)
-			name[i] = keep(m->plan, hs_must_printf("%s %zu", m->s->quantity, i));
+			name[i] = hs_plan_keep(m->plan, hs_must_printf("%s %zu", m->s->quantity, i));
 	}
-	struct hs_drawing *d = add_drawing(m, HS_DRAWING_LABELS);
+	struct hs_drawing *d = hs_plan_add(m->plan, HS_DRAWING_LABELS);
 	d->labels = (struct hs_labels){ .title = title, .label = label, .x = x, .y = y, .n_labels = n_labels, .name = name };
 }
 
@@ -941,7 +707,7 @@ static int add_centroids(struct maker *m, struct hs_err *err)
 		return hs_failed(err) ? -1 : 0;
 	double *sigma = hs_in_read_companion(m->in, k, "data_errors", hs_signal_count(s));
 	if (sigma)
-		keep(m->plan, sigma);
+		hs_plan_keep(m->plan, sigma);
 	return curves_of_rows(m, sigma ? "centroids ± σ" : "centroids", s, &s->axis[1], v, sigma, NULL, s->axis[0].n, false, err);
 }
 
@@ -950,9 +716,10 @@ static int show_labels(struct maker *m, enum form form, bool companions, struct 
 	const struct hs_signal *s = m->s;
 	const uint8_t *mask = NULL;
 	const bool one_row = form == FORM_POINTS || form == FORM_SPECTRUM;
+	const bool maps = form == FORM_IMAGE || (form == FORM_STACK && s->rank == 3);
 	struct cloud cloud;
 	size_t k, n_labels = 0;
-	if (hs_dtype_is_float(s->dtype) || hs_dtype_is_complex(s->dtype) || !(one_row || form == FORM_IMAGE || (form == FORM_STACK && s->rank == 3)))
+	if (hs_dtype_is_float(s->dtype) || hs_dtype_is_complex(s->dtype) || !(one_row || maps))
 		return hs_fail(err, HS_USAGE, "--kind labels: %s is no map of integers", hs_in_path(m->in, m->signal));
 	if ((form != FORM_STACK && need_no_choice(m, err) < 0) || choose(m, one_row ? 1 : m->n_chan, err) < 0)
 		return -1;
@@ -985,7 +752,7 @@ static int show_labels(struct maker *m, enum form form, bool companions, struct 
 /* What the summary of a cube is made of. */
 struct summary {
 	struct hs_pixels px;          /* open while there is something to read */
-	struct take take;
+	struct hs_collect take;
 	const struct hs_axis *x, *y;  /* of the sum image; y NULL: scattered points */
 	struct cloud cloud;
 	size_t n_at, *at;
@@ -995,17 +762,17 @@ struct summary {
 
 static int parse_places(struct maker *m, struct summary *u, struct hs_err *err)
 {
-	char *all = m->wish->at ? keep(m->plan, hs_must_dup(m->wish->at)) : NULL;
+	char *all = m->wish->at ? hs_plan_keep(m->plan, hs_must_dup(m->wish->at)) : NULL;
 	for (char *save = NULL, *one = all ? strtok_r(all, ";", &save) : NULL; one; one = strtok_r(NULL, ";", &save)) {
 		size_t pixel = 0;
 		if (u->n_at >= 26)
 			return hs_fail(err, HS_USAGE, "--at: more than 26 places");
-		if (parse_place(m, &u->px, one, &pixel, err) < 0)
+		if (hs_wish_place(one, &u->px, &pixel, err) < 0)
 			return hs_err_prepend(err, "--at");
 		u->at[u->n_at++] = pixel;
 	}
 	for (size_t i = 0; i < u->n_at; i++) {
-		char *name = keep(m->plan, hs_must_printf("%c", 'A' + (int)i));
+		char *name = hs_plan_keep(m->plan, hs_must_printf("%c", 'A' + (int)i));
 		const size_t in_image = u->at[i] % u->take.n_image;
 		u->point[i].name = name;
 		u->point[i].x = u->y ? u->x->value[in_image % u->x->n] : 0;
@@ -1018,8 +785,8 @@ static int parse_places(struct maker *m, struct summary *u, struct hs_err *err)
 static bool use_quick_looks(struct maker *m, struct summary *u, struct hs_err *err)
 {
 	size_t image, mean;
-	if (strcmp(hs_in_path(m->in, m->signal), "/entry/data") || m->run->common.mask || m->wish->window || hs_signal_nav_rank(m->s) != 2 ||
-		!find_sibling(m, "sum_image", &image) || !find_sibling(m, "mean_spectrum", &mean) ||
+	if (strcmp(hs_in_path(m->in, m->signal), "/entry/data") || m->run->common.mask || m->wish->window ||
+		hs_signal_nav_rank(m->s) != 2 || !find_sibling(m, "sum_image", &image) || !find_sibling(m, "mean_spectrum", &mean) ||
 		hs_signal_count(hs_in_signal(m->in, image)) != u->take.n_image || hs_signal_count(hs_in_signal(m->in, mean)) != m->n_chan)
 		return false;
 	u->take.sum = read_other(m, image, err);
@@ -1042,10 +809,13 @@ static int sum_up(struct maker *m, struct summary *u, struct hs_err *err)
 		sum = u->take.sum;
 		mean = u->take.mean;
 		u->take.sum = u->take.mean = NULL;
-	} else if (!(sum = u->take.sum = keep_reals(m, u->take.n_image, err)) || !(mean = u->take.mean = keep_reals(m, m->n_chan, err))) {
-		return -1;
+	} else {
+		sum = u->take.sum = keep_reals(m, u->take.n_image, err);
+		mean = u->take.mean = sum ? keep_reals(m, m->n_chan, err) : NULL;
+		if (!mean)
+			return -1;
 	}
-	if ((!known || u->n_at) && take_all(m, &u->px, &u->take, err) < 0)
+	if ((!known || u->n_at) && hs_collect(&u->px, &u->take, err) < 0)
 		return -1;
 	u->take.sum = sum;
 	u->take.mean = mean;
@@ -1062,7 +832,7 @@ static const char *sum_title(struct maker *m, const struct summary *u, const str
 		hs_str_addf(&text, "sum over %s", channel ? channel->quantity : "the pattern");
 	for (size_t d = 0; d + 2 < u->px.n_nav; d++)
 		hs_str_addf(&text, ", %s", m->s->axis[u->px.nav[d]].quantity);
-	return keep(m->plan, hs_str_take(&text));
+	return hs_plan_keep(m->plan, hs_str_take(&text));
 }
 
 /* The name of place i in the legend: "A: x 3 nm, y 5 nm". */
@@ -1088,10 +858,10 @@ static void add_mean_curves(struct maker *m, const struct summary *u, const stru
 	for (size_t i = 0; i <= u->n_at; i++)
 		curve[i] = (struct hs_curve){ .x = channel->value, .y = i ? u->take.rows + (i - 1) * m->n_chan : u->take.mean, .n = channel->n,
 			.stroke = channel->n == 1 ? HS_STROKE_LINE_DOT : HS_STROKE_LINE,
-			.name = !u->n_at ? NULL : i ? keep(m->plan, at_name(m, u, i - 1)) : "mean" };
+			.name = !u->n_at ? NULL : i ? hs_plan_keep(m->plan, at_name(m, u, i - 1)) : "mean" };
 	curves->log_y = m->wish->log || m->s->log_scale;
 	if (m->wish->window) {
-		double *mark = keep(m->plan, hs_must_alloc(2, sizeof *mark));
+		double *mark = hs_plan_keep(m->plan, hs_must_alloc(2, sizeof *mark));
 		mark[0] = channel->value[u->take.first];
 		mark[1] = channel->value[u->take.end - 1];
 		curves->mark = mark;
@@ -1105,7 +875,7 @@ static void add_mean_patterns(struct maker *m, const struct summary *u)
 	const struct hs_axis *y = &m->s->axis[m->s->rank - 2], *x = &m->s->axis[m->s->rank - 1];
 	add_map(m, "mean pattern", m->s, u->take.mean, NULL, y, x);
 	for (size_t i = 0; i < u->n_at; i++)
-		add_map(m, keep(m->plan, at_name(m, u, i)), m->s, u->take.rows + i * m->n_chan, NULL, y, x);
+		add_map(m, hs_plan_keep(m->plan, at_name(m, u, i)), m->s, u->take.rows + i * m->n_chan, NULL, y, x);
 }
 
 static int draw_summary(struct maker *m, struct summary *u, const struct hs_axis *channel, bool image_only, struct hs_err *err)
@@ -1136,7 +906,8 @@ static int draw_summary(struct maker *m, struct summary *u, const struct hs_axis
 static int show_cube(struct maker *m, enum form form, bool image_only, struct hs_err *err)
 {
 	struct summary u = { 0 };
-	if (form != FORM_CUBE && form != FORM_PATTERNS && form != FORM_POINT_CUBE && !(form == FORM_STACK && m->s->rank == 3) && form != FORM_LINE)
+	const bool stack = form == FORM_STACK && m->s->rank == 3;
+	if (!stack && form != FORM_CUBE && form != FORM_PATTERNS && form != FORM_POINT_CUBE && form != FORM_LINE)
 		return hs_fail(err, HS_USAGE, "--kind cube: %s has no pixels with spectra", hs_in_path(m->in, m->signal));
 	if (need_no_choice(m, err) < 0 || open_pixels(m, &u.px, err) < 0)
 		return -1;
@@ -1145,8 +916,8 @@ static int show_cube(struct maker *m, enum form form, bool image_only, struct hs
 	u.y = u.px.n_nav >= 2 ? &axis[u.px.nav[u.px.n_nav - 2]] : NULL;
 	u.take.n_image = u.x->n * (u.y ? u.y->n : 1);
 	u.take.end = m->n_chan;
-	u.at = keep(m->plan, hs_must_alloc(26, sizeof *u.at));
-	u.point = keep(m->plan, hs_must_alloc(26, sizeof *u.point));
+	u.at = hs_plan_keep(m->plan, hs_must_alloc(26, sizeof *u.at));
+	u.point = hs_plan_keep(m->plan, hs_must_alloc(26, sizeof *u.point));
 	if (!u.y)
 		find_cloud(m, u.px.nav[0], &u.cloud);
 	int verdict = 0;
@@ -1198,11 +969,13 @@ static int show(struct maker *m, enum form form, struct hs_err *err)
 	if (form == FORM_IMAGE || form == FORM_LINE || form == FORM_CURVES || form == FORM_POINTS)
 		return m->wish->window ? hs_fail(err, HS_USAGE, "--energy: %s is not summed over a spectrum", hs_in_path(m->in, m->signal)) :
 			show_image(m, form, err);
-	return form == FORM_SPECTRUM || form == FORM_POINT_STACK ? hs_fail(err, HS_USAGE, "--kind image: %s is no image", hs_in_path(m->in, m->signal)) :
-		show_cube(m, form, true, err);
+	if (form == FORM_SPECTRUM || form == FORM_POINT_STACK)
+		return hs_fail(err, HS_USAGE, "--kind image: %s is no image", hs_in_path(m->in, m->signal));
+	return show_cube(m, form, true, err);
 }
 
-int hs_plan_make(struct hs_plan *plan, struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_wish *wish, struct hs_err *err)
+int hs_picture_plan(struct hs_plan *plan, struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_wish *wish,
+	struct hs_err *err)
 {
 	*plan = (struct hs_plan){ 0 };
 	struct maker m = { .plan = plan, .run = run, .in = in, .signal = signal, .s = hs_in_signal(in, signal), .wish = wish,
@@ -1212,195 +985,6 @@ int hs_plan_make(struct hs_plan *plan, struct hs_run *run, struct hs_in *in, siz
 	hs_pixels_count(m.s, &m.n_pix, &m.n_chan);
 	if (!m.n_pix || !m.n_chan)
 		return hs_fail(err, HS_BAD_DATA, "%s is empty", hs_in_path(in, signal));
-	plan->title = keep(plan, wish->title ? hs_must_dup(wish->title) : make_title(&m));
+	plan->title = hs_plan_keep(plan, wish->title ? hs_must_dup(wish->title) : make_title(&m));
 	return parse_limits(&m, err) < 0 ? -1 : show(&m, form_of(m.s), err);
-}
-
-/* ------------------------------------------------------------------ showing it */
-
-static int make_panel(const struct hs_drawing *d, struct hs_panel *panel, struct hs_err *err)
-{
-	switch (d->kind) {
-	case HS_DRAWING_MAP: return hs_map_panel(&d->map, panel, err);
-	case HS_DRAWING_LABELS: return hs_labels_panel(&d->labels, panel, err);
-	case HS_DRAWING_CURVES: return hs_curves_panel(&d->curves, panel, err);
-	case HS_DRAWING_SCREE: return hs_scree_panel(&d->scree, panel, err);
-	}
-	return hs_fail(err, HS_BUG, "a drawing of no kind");
-}
-
-/* Places of the drawings in the grid: maps fill columns of their own, so that they are all of one size, and what explains them
- * stands in the last columns. place[row * n_cols + col] is 1 + the drawing, or 0. */
-static size_t *arrange(const struct hs_plan *plan, size_t *n_cols, size_t *n_places)
-{
-	const size_t n_main = plan->n_main, n_beside = plan->n - n_main;
-	size_t n_rows = (size_t)(sqrt((double)n_main) + 0.5), beside_cols, main_cols;
-	if (n_rows < n_beside)
-		n_rows = n_beside < n_main ? n_beside : n_main;
-	beside_cols = (n_beside + n_rows - 1) / n_rows;
-	main_cols = (n_main + n_rows - 1) / n_rows;
-	*n_cols = main_cols + beside_cols;
-	*n_places = n_rows * *n_cols;
-	size_t *place = hs_must_alloc(*n_places, sizeof *place);
-	for (size_t i = 0; i < n_main; i++)
-		place[i / main_cols * *n_cols + i % main_cols] = i + 1;
-	for (size_t i = 0; i < n_beside; i++)
-		place[i % n_rows * *n_cols + main_cols + i / n_rows] = n_main + i + 1;
-	return place;
-}
-
-/* A legend takes room beside its curves. */
-static bool has_legend(const struct hs_plan *plan)
-{
-	bool yes = false;
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct hs_drawing *d = &plan->drawing[i];
-		yes |= d->kind == HS_DRAWING_SCREE || d->kind == HS_DRAWING_LABELS || (d->kind == HS_DRAWING_CURVES && d->curves.n_curves > 1);
-	}
-	return yes;
-}
-
-int hs_plan_figure(const struct hs_plan *plan, const struct hs_figure *page, enum hs_picture kind, hs_bytes_fn write, void *ctx,
-	struct hs_err *err)
-{
-	struct hs_figure figure = *page;
-	size_t n = plan->n, n_cols = 0, *place = plan->n_main && plan->n > plan->n_main ? arrange(plan, &n_cols, &n) : NULL;
-	struct hs_panel *panel = hs_must_alloc(n, sizeof *panel);
-	int verdict = 0;
-	for (size_t i = 0; i < n && verdict == 0; i++) {
-		const size_t which = place ? place[i] : i + 1;
-		if (which)
-			verdict = make_panel(&plan->drawing[which - 1], &panel[i], err);
-	}
-	figure.title = plan->title;
-	figure.panel = panel;
-	figure.n_panels = n;
-	figure.n_cols = n_cols;
-	if (!(figure.width > 0) && n > 1 && has_legend(plan))
-		figure.width = WIDE_COLUMN * (double)(n_cols ? n_cols : n <= 3 ? n : 0);
-	if (verdict == 0)
-		verdict = hs_figure_draw(&figure, kind, write, ctx, err);
-	for (size_t i = 0; i < n; i++)
-		hs_panel_release(&panel[i]);
-	free(panel);
-	free(place);
-	return verdict;
-}
-
-int hs_plan_preview(const struct hs_plan *plan, size_t columns, bool colour, struct hs_str *out, struct hs_err *err)
-{
-	enum { CURVE_LINES = 12 };
-	int verdict = 0;
-	char *title = hs_utf8(plan->title, strlen(plan->title));
-	for (char *p = title; *p; p++)
-		*p = (unsigned char)*p < ' ' || *p == 127 ? ' ' : *p;
-	hs_str_addf(out, "%s\n", title);
-	free(title);
-	for (size_t i = 0; i < plan->n && verdict == 0; i++) {
-		const struct hs_drawing *d = &plan->drawing[i];
-		const struct hs_curve scree = { .y = d->scree.ratio, .n = d->scree.n, .stroke = HS_STROKE_LINE_DOT };
-		const struct hs_curves screes = { .title = d->scree.title, .x_name = "component", .y_name = "explained variance ratio",
-			.curve = &scree, .n_curves = 1, .log_y = true, .integer_x = true };
-		switch (d->kind) {
-		case HS_DRAWING_MAP: verdict = hs_terminal_map(&d->map, columns, colour, out, err); break;
-		case HS_DRAWING_LABELS: verdict = hs_terminal_labels(&d->labels, columns, colour, out, err); break;
-		case HS_DRAWING_CURVES: verdict = hs_terminal_curves(&d->curves, columns, CURVE_LINES, colour, out, err); break;
-		case HS_DRAWING_SCREE: verdict = hs_terminal_curves(&screes, columns, CURVE_LINES, colour, out, err); break;
-		}
-	}
-	return verdict;
-}
-
-static const struct hs_drawing *only_map(const struct hs_plan *plan, struct hs_err *err)
-{
-	const struct hs_drawing *found = NULL;
-	for (size_t i = 0; i < plan->n; i++) {
-		const struct hs_drawing *d = &plan->drawing[i];
-		if (d->kind != HS_DRAWING_MAP && d->kind != HS_DRAWING_LABELS)
-			continue;
-		if (found && found->kind == d->kind) {
-			hs_fail(err, HS_USAGE, "--raw draws one map: choose it with --component or --kind image");
-			return NULL;
-		}
-		found = found ? found : d;
-	}
-	if (!found)
-		hs_fail(err, HS_USAGE, "--raw: this picture has no map");
-	return found;
-}
-
-/* Where pixel (i, j) of the picture, bottom row first, lies in the data. */
-static size_t turned(const struct hs_axis *y, const struct hs_axis *x, size_t i, size_t j)
-{
-	return (hs_axis_descends(y) ? y->n - 1 - i : i) * x->n + (hs_axis_descends(x) ? x->n - 1 - j : j);
-}
-
-static int raw_labels(const struct hs_labels *l, const struct hs_png_text *text, size_t n_text, hs_bytes_fn write, void *ctx, struct hs_err *err)
-{
-	const size_t ny = l->y->n, nx = l->x->n;
-	struct hs_palette palette;
-	struct hs_colormap map;
-	uint32_t *pixel = hs_alloc(ny * nx, sizeof *pixel, err);
-	if (!pixel)
-		return -1;
-	hs_palette_init(&palette);
-	hs_colormap_init(&map, HS_COLORMAP_DUSK);
-	for (size_t i = 0; i < ny; i++)
-		for (size_t j = 0; j < nx; j++) {
-			const int32_t label = l->label[turned(l->y, l->x, i, j)];
-			const struct hs_rgba c = label < 0 ? map.missing : hs_palette_at(&palette, (size_t)label);
-			pixel[(ny - 1 - i) * nx + j] = 0xff000000u | (uint32_t)c.r << 16 | (uint32_t)c.g << 8 | c.b;
-		}
-	const int verdict = hs_png_pixels(pixel, ny, nx, nx, text, n_text, write, ctx, err);
-	free(pixel);
-	return verdict;
-}
-
-static int raw_map(const struct hs_map *from, bool grey, const struct hs_png_text *text, size_t n_text, hs_bytes_fn write, void *ctx,
-	struct hs_err *err)
-{
-	const size_t ny = from->y->n, nx = from->x->n;
-	struct hs_colormap colours;
-	double *v = hs_alloc(ny * nx, sizeof *v, err);
-	if (!v)
-		return -1;
-	for (size_t i = 0; i < ny; i++)
-		for (size_t j = 0; j < nx; j++) {
-			const size_t k = turned(from->y, from->x, i, j);
-			v[i * nx + j] = from->mask && from->mask[k] ? NAN : from->value[k];
-		}
-	hs_colormap_init(&colours, from->colormap);
-	struct hs_png_map map = { .value = v, .ny = ny, .nx = nx, .map = grey ? NULL : &colours, .lo = from->lo, .hi = from->hi, .text = text,
-		.n_text = n_text };
-	int verdict = hs_limits_find(v, NULL, ny * nx, from->limits, from->colormap == HS_COLORMAP_BALANCE, &map.lo, &map.hi, err);
-	if (!(map.lo < map.hi)) {             /* a constant map, or none at all */
-		map.lo = isfinite(map.lo) ? map.lo - 0.5 - fabs(map.lo) : 0;
-		map.hi = isfinite(map.hi) ? map.hi + 0.5 + fabs(map.hi) : 1;
-	}
-	if (verdict == 0)
-		verdict = hs_png_map(&map, write, ctx, err);
-	free(v);
-	return verdict;
-}
-
-int hs_plan_raw(const struct hs_plan *plan, bool grey, const struct hs_png_text *text, size_t n_text, hs_bytes_fn write, void *ctx,
-	struct hs_err *err)
-{
-	const struct hs_drawing *d = only_map(plan, err);
-	if (!d)
-		return -1;
-	if (d->kind == HS_DRAWING_MAP)
-		return raw_map(&d->map, grey, text, n_text, write, ctx, err);
-	if (!grey)
-		return raw_labels(&d->labels, text, n_text, write, ctx, err);
-	const size_t n = d->labels.y->n * d->labels.x->n;
-	double *v = hs_alloc(n, sizeof *v, err);
-	if (!v)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		v[i] = d->labels.label[i] < 0 ? (double)NAN : (double)d->labels.label[i];
-	const struct hs_map map = { .value = v, .x = d->labels.x, .y = d->labels.y, .limits = HS_LIMITS_FULL };
-	const int verdict = raw_map(&map, true, text, n_text, write, ctx, err);
-	free(v);
-	return verdict;
 }

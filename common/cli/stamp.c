@@ -55,7 +55,8 @@ int hs_stamp(struct hs_str *picture, enum hs_picture kind, const struct hs_png_t
 {
 	enum { PNG_HEADER = 8 + 25 };         /* signature and IHDR */
 	struct hs_str out = { 0 };
-	const char *bytes = hs_str_get(picture), *svg = kind == HS_PICTURE_SVG ? strstr(bytes, "<svg ") : NULL, *end = svg ? strchr(svg, '>') : NULL;
+	const char *bytes = hs_str_get(picture), *svg = kind == HS_PICTURE_SVG ? strstr(bytes, "<svg ") : NULL;
+	const char *end = svg ? strchr(svg, '>') : NULL;
 	size_t at = PNG_HEADER;
 	if (kind == HS_PICTURE_SVG)
 		at = end ? (size_t)(end + 1 - bytes) : 0;
