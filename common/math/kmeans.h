@@ -15,6 +15,8 @@
  * Distances are found in float32 on data shifted to their mean, with an error bound; what the bound cannot decide is decided
  * in float64, ties by the lowest number. Same bytes for any number of threads.
  *
+ * What else belongs to clusters, for labels from anywhere, is in clusters.h.
+ *
  * Owner: the caller holds the structs; hs_kmeans_release frees what the result holds and accepts a zeroed struct. */
 #ifndef HS_MATH_KMEANS_H
 #define HS_MATH_KMEANS_H
@@ -67,22 +69,7 @@ void hs_kmeans_release(struct hs_kmeans *result);
 
 /* Bytes that hs_kmeans and hs_choose_k (k: its largest) hold at their peak; the row source's own buffers are not counted. An
  * upper bound: float64 rows, spherical, no two restarts at one optimum, 4096 passes; threads <= 0: hs_par_threads(). For
- * millions of rows the labels decide, 4 bytes a row for each restart: 40 MB a million rows for ten, and 17 MB beside them. */
+ * millions of rows the labels decide, 4 bytes a row for each restart: 40 MB a million rows for ten, and 16 MB beside them. */
 size_t hs_kmeans_bytes(size_t n_rows, size_t n_chan, size_t k, size_t restarts, int threads);
-
-/* Mean and standard deviation (divisor n) of the rows of each cluster, for labels from anywhere: clusters found among
- * principal components have their spectra in the cube. label: n_rows values below k, negative for none. mean, spread:
- * k x n_chan; size: k, counting usable rows; an empty cluster has zeros. One pass, no cancellation. */
-int hs_cluster_means(struct hs_rowsource *rows, const int32_t *label, size_t k, double *mean, double *spread, size_t *size,
-	struct hs_err *err);
-
-/* The same with the sum of squared deviations instead of the spread; unit: of the rows divided by their norm (zero rows
- * count for nothing). */
-int hs_cluster_moments(struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, double *mean, double *m2,
-	size_t *size, struct hs_err *err);
-
-/* The nearest of k centroids (k x n_chan) for each row: label n_rows, -1 for skipped (unit: and zero) rows. Float64. */
-int hs_nearest_centroid(
-	struct hs_rowsource *rows, const double *centroid, size_t k, bool unit, int32_t *label, struct hs_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "math/clusters.h"
 #include "math/match.h"
 #include "math/par.h"
 

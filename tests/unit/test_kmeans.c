@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "math/clusters.h"
 #include "math/kmeans.h"
 #include "math/par.h"
 #include "math/validity.h"
@@ -546,7 +547,8 @@ static int noise_next(struct hs_rowsource *rows, struct hs_batch *batch, struct 
 		else
 			((float *)s->x)[i] = (float)v;
 	}
-	*batch = (struct hs_batch){ s->done / rows->block_rows, (n + rows->block_rows - 1) / rows->block_rows, s->done, n, s->x, s->skip };
+	*batch = (struct hs_batch){ .first_block = s->done / rows->block_rows, .first_row = s->done, .n_rows = n,
+		.n_blocks = (n + rows->block_rows - 1) / rows->block_rows, .x = s->x, .skip = s->skip };
 	s->done += n;
 	return 0;
 }
@@ -618,8 +620,8 @@ static void test_bytes(void)
 		const bool read = f && fscanf(f, "%lf", &used) == 1, done = f && pclose(f) == 0;
 		const double bound = (double)hs_kmeans_bytes(at[i].n, at[i].p, at[i].k, at[i].restarts, 0);
 		tap_ok(read && done && used > 0 && used <= bound,
-			"%zu x %zu %s, k = %zu, %zu restarts%s: %.1f MB used of %.1f allowed", at[i].n, at[i].p, at[i].type, at[i].k,
-			at[i].restarts, at[i].choose ? ", k chosen" : "", used / 1e6, bound / 1e6);
+			"%zu x %zu %s, k = %zu, %zu restarts%s: %.1f MB used of %.1f allowed", at[i].n, at[i].p, at[i].type,
+			at[i].k, at[i].restarts, at[i].choose ? ", k chosen" : "", used / 1e6, bound / 1e6);
 		if (at[i].choose)     /* where every part of the bound is needed it is not far above */
 			tap_ok(bound < 2.5 * used, "and the bound is near");
 	}
