@@ -409,7 +409,7 @@ assert np.array_equal(np.isnan(s), np.broadcast_to(m, s.shape))'
 	scene mixture -k 3 --size 20x10x32 -c 20000
 	hspca -p scene.nxs --report report.json -o out.nxs
 	jq -e '.program == "hspca" and (.version | length > 0) and .components == 3 and .spectra_used == 200
-		and (.rank | keys == ["bic", "disagree", "elbow", "gavish_donoho", "minka", "tracy_widom"])
+		and (.rank | keys == ["bic", "chosen", "disagree", "elbow", "gavish_donoho", "minka", "tracy_widom"])
 		and (.variance_ratio | length == 3)' report.json
 	gives 0 hspca -p scene.nxs --report - -f -o out.nxs
 	jq -e '.components == 3' <<< "$stderr"
