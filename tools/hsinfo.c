@@ -29,7 +29,7 @@ struct file {
 /* Of the values that count: finite, not the fill value, not in a masked pixel. */
 struct stats {
 	size_t n, n_nan, n_infinite, n_fill, n_masked;
-	double min, max, sum, lost;           /* sum + lost is the sum: Neumaier's compensation, so that its order does not matter much */
+	double min, max, sum, lost;           /* the sum is sum + lost: Neumaier's compensation */
 };
 
 static void add_value(struct stats *s, double v)
@@ -150,11 +150,20 @@ static void field(struct hs_str *out, const char *name, const char *text)
 	hs_str_add(out, "\n");
 }
 
+/* Whole numbers (channels, points) to the last digit, others to six. */
+static void add_number(struct hs_str *out, double v)
+{
+	hs_str_addf(out, v == nearbyint(v) && fabs(v) < 1e15 ? "%.0f" : "%.6g", v);
+}
+
 static void say_axis(struct hs_str *out, const struct hs_axis *a)
 {
-	hs_str_addf(out, "    %-12s %6zu  %.6g", a->name, a->n, a->value[0]);
-	if (a->n > 1)
-		hs_str_addf(out, " .. %.6g", a->value[a->n - 1]);
+	hs_str_addf(out, "    %-12s %6zu  ", a->name, a->n);
+	add_number(out, a->value[0]);
+	if (a->n > 1) {
+		hs_str_add(out, " .. ");
+		add_number(out, a->value[a->n - 1]);
+	}
 	if (strcmp(a->units, "1")) {
 		hs_str_add(out, " ");
 		add_plain(out, a->units);
@@ -209,7 +218,8 @@ static void say_stored(struct hs_str *out, const struct hs_nx_stored *stored)
 static void say_stats(struct hs_str *out, const struct stats *s)
 {
 	if (s->n)
-		hs_str_addf(out, "    min %.9g, max %.9g, mean %.9g, sum %.12g\n", s->min, s->max, (s->sum + s->lost) / (double)s->n, s->sum + s->lost);
+		hs_str_addf(out, "    min %.9g, max %.9g, mean %.9g, sum %.12g\n", s->min, s->max, (s->sum + s->lost) / (double)s->n,
+			s->sum + s->lost);
 	hs_str_addf(out, "    %zu values, %zu NaN, %zu infinite", s->n, s->n_nan, s->n_infinite);
 	if (s->n_fill)
 		hs_str_addf(out, ", %zu not measured", s->n_fill);
@@ -223,7 +233,8 @@ static bool same_axes(const struct hs_signal *a, const struct hs_signal *b)
 	bool same = a && a->rank == b->rank;
 	for (size_t i = 0; same && i < a->rank; i++) {
 		const struct hs_axis *x = &a->axis[i], *y = &b->axis[i];
-		same = x->n == y->n && !strcmp(x->name, y->name) && !strcmp(x->units, y->units) && !memcmp(x->value, y->value, x->n * sizeof *x->value);
+		same = x->n == y->n && !strcmp(x->name, y->name) && !strcmp(x->units, y->units) &&
+			!memcmp(x->value, y->value, x->n * sizeof *x->value);
 	}
 	return same;
 }
@@ -520,8 +531,10 @@ static void print_json(struct hs_json *j)
 static void json_file(const struct file *file)
 {
 	struct hs_json j = { .one_line = true };
-	static const char *const fields[] = { "title", "start_time", "entry_identifier_uuid" }, *const keys[] = { "title", "start_time", "uuid" };
-	char *creator = hs_h5_attr_text(hs_in_h5(file->in), "/", "creator"), *convention = hs_h5_attr_text(hs_in_h5(file->in), "/", "hs_version");
+	static const char *const fields[] = { "title", "start_time", "entry_identifier_uuid" };
+	static const char *const keys[] = { "title", "start_time", "uuid" };
+	char *creator = hs_h5_attr_text(hs_in_h5(file->in), "/", "creator");
+	char *convention = hs_h5_attr_text(hs_in_h5(file->in), "/", "hs_version");
 	hs_json_begin(&j, NULL, '{');
 	hs_json_text(&j, "file", hs_in_name(file->in));
 	if (file->bytes)
@@ -745,8 +758,8 @@ static void say_remarks(struct hs_str *out, const struct hs_step *step)
 
 /* One command. before: the file the step before has written, NULL for the first step; *made: what this one writes, owned by
  * the caller. The step behind tells what a file was called that came by standard output. */
-static int say_command(struct hs_str *out, const struct hs_step *step, const struct hs_step *behind, const char *before, char **made,
-	struct hs_err *err)
+static int say_command(struct hs_str *out, const struct hs_step *step, const struct hs_step *behind, const char *before,
+	char **made, struct hs_err *err)
 {
 	char **argv = hs_json_get_strings(step->configuration, "argv");
 	if (!is_ours(step, argv)) {
@@ -754,8 +767,12 @@ static int say_command(struct hs_str *out, const struct hs_step *step, const str
 		return hs_fail(err, HS_BAD_DATA, "step %d has no command line of ours: it cannot be replayed", step->sequence);
 	}
 	const char *output = output_of(step, argv);
-	*made = output ? hs_must_dup(output) : behind && behind->n_origins && !reads_stdin(behind) ? hs_must_dup(behind->origin[0].file_name) :
-		hs_must_printf("step_%02d.nxs", step->sequence);
+	if (output)
+		*made = hs_must_dup(output);
+	else if (behind && behind->n_origins && !reads_stdin(behind))
+		*made = hs_must_dup(behind->origin[0].file_name);
+	else
+		*made = hs_must_printf("step_%02d.nxs", step->sequence);
 	if (before && step->n_origins && !reads_stdin(step) && strcmp(before, step->origin[0].file_name)) {
 		hs_str_add(out, "cp -- ");                /* it was renamed or moved in between */
 		add_quoted(out, before);
@@ -863,14 +880,15 @@ int main(int argc, char **argv)
 	struct params p = { .values = true };
 	const struct hs_opt options[] = {
 		HS_OPT_FLAG(0, "check", &p.check, "does the file obey the convention? Status 1 and a line a fault if not"),
-		HS_OPT_FLAG(0, "values", &p.values, "let --check read the values and compare checksums"),
+		HS_OPT_FLAG(0, "values", &p.values, "with --check: compare checksums of values, too (--no-values: do not)"),
 		HS_OPT_FLAG(0, "history", &p.history, "print a shell script that makes the file again"),
 		HS_OPT_FLAG(0, "stats", &p.stats, "read the values: minimum, maximum, mean, sum, NaN"),
 		HS_OPT_FLAG(0, "metadata", &p.metadata, "print the vendor's metadata, as JSON"),
 		HS_OPT_FLAG(0, "header", &p.header, "print the vendor's header, byte for byte"),
 	};
-	const struct hs_tool tool = { .name = "hsinfo", .summary = "what a file holds: shapes, axes, units, results, history", .operands = "[FILE]...",
-		.max_operands = 1 << 20, .takes = "any files of ours", .gives = "text or JSON", .example = "hsinfo --json *.nxs | jq .title",
-		.uses = HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_JSON, .options = options, .n_options = HS_LEN(options), .params = &p, .run = run };
+	const struct hs_tool tool = { .name = "hsinfo", .summary = "what a file holds: shapes, axes, units, results, history",
+		.operands = "[FILE]...", .max_operands = 1 << 20, .takes = "any files of ours", .gives = "text or JSON",
+		.example = "hsinfo --json *.nxs | jq .title", .uses = HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_JSON, .options = options,
+		.n_options = HS_LEN(options), .params = &p, .run = run };
 	return hs_main(&tool, argc, argv);
 }

@@ -162,12 +162,14 @@ static void check_time(struct check *c, const char *path, const char *name, char
 /* What HDF5's dimension scale and image libraries write in their own way. */
 static bool is_foreign_attr(const char *name)
 {
-	return hs_word_index("CLASS|NAME|IMAGE_SUBCLASS|INTERLACE_MODE|IMAGE_VERSION|REFERENCE_LIST", name) >= 0 || hs_starts(name, "DIMENSION_");
+	return hs_word_index("CLASS|NAME|IMAGE_SUBCLASS|INTERLACE_MODE|IMAGE_VERSION|REFERENCE_LIST", name) >= 0 ||
+		hs_starts(name, "DIMENSION_");
 }
 
 static void check_attr(struct check *c, const char *path, hid_t object, const char *name)
 {
-	hid_t attr = H5Aopen(object, name, H5P_DEFAULT), type = attr >= 0 ? H5Aget_type(attr) : -1, space = attr >= 0 ? H5Aget_space(attr) : -1;
+	hid_t attr = H5Aopen(object, name, H5P_DEFAULT);
+	hid_t type = attr >= 0 ? H5Aget_type(attr) : -1, space = attr >= 0 ? H5Aget_space(attr) : -1;
 	if (type < 0 || space < 0) {
 		fault(c, path, "@%.60s cannot be read", name);
 	} else if (H5Tget_class(type) == H5T_STRING) {
@@ -417,7 +419,8 @@ static void check_sha256(struct check *c, const char *path, const struct hs_h5_s
 /* Bytes kept in a note, with the checksum beside them. */
 static void check_note(struct check *c, const char *path)
 {
-	char *said = child_text(c, path, "checksum"), *algorithm = child_text(c, path, "algorithm"), *data = hs_h5_join(path, "data"), hex[65];
+	char *said = child_text(c, path, "checksum"), *algorithm = child_text(c, path, "algorithm");
+	char *data = hs_h5_join(path, "data"), hex[65];
 	size_t n = 0;
 	if (!has_child(c, path, "type"))
 		fault(c, path, "is an NXnote without type");
@@ -468,7 +471,8 @@ static void check_signal_attrs(struct check *c, const struct nxdata *d)
 {
 	static const char *const every[] = { "units", "long_name" },
 		*const nsid[] = { "quantity", "main_data_name", "data_type", "modality", "source", "pyNSID_version" };
-	char *of_group = hs_h5_attr_text(c->file, d->path, "interpretation"), *of_set = hs_h5_attr_text(c->file, d->set, "interpretation");
+	char *of_group = hs_h5_attr_text(c->file, d->path, "interpretation");
+	char *of_set = hs_h5_attr_text(c->file, d->set, "interpretation");
 	want_attrs(c, d->set, every, HS_LEN(every));
 	if (strcmp(of_group ? of_group : "", of_set ? of_set : ""))
 		fault(c, d->path, "@interpretation differs between the group (HyperSpy) and its data (silx, H5Web)");
@@ -565,8 +569,8 @@ static void check_axis(struct check *c, const struct nxdata *d, size_t dim)
 	double *place = hs_h5_attr_reals(c->file, d->path, indices, &n_place);
 	if (!has_child(c, d->path, name)) {
 		fault(c, d->path, "has no axis '%.60s'", name);
-	} else if (!hs_h5_shape(c->file, path, &shape) || shape.class != HS_H5_NUMBER || hs_dtype_is_complex(shape.dtype) || shape.rank != 1 ||
-		   shape.n[0] != n) {
+	} else if (!hs_h5_shape(c->file, path, &shape) || shape.class != HS_H5_NUMBER || hs_dtype_is_complex(shape.dtype) ||
+		   shape.rank != 1 || shape.n[0] != n) {
 		fault(c, path, "is an axis and must be %zu real numbers in one dimension", n);
 	} else {
 		want_attrs(c, path, attrs, HS_LEN(attrs));
@@ -680,8 +684,8 @@ static void check_nxdata(struct check *c, const char *path)
 static void check_process(struct check *c, const char *path)
 {
 	static const char *const fields[] = { "program", "version", "date", "sequence_index", "configuration" };
-	char *index = hs_h5_join(path, "sequence_index"), *note = hs_h5_join(path, "configuration"), *json = child_text(c, note, "data"), **child;
-	char **argv = json ? hs_json_get_strings(json, "argv") : NULL;
+	char *index = hs_h5_join(path, "sequence_index"), *note = hs_h5_join(path, "configuration"), *json = child_text(c, note, "data");
+	char **argv = json ? hs_json_get_strings(json, "argv") : NULL, **child;
 	size_t n = 0;
 	for (size_t i = 0; i < HS_LEN(fields); i++)
 		if (!has_child(c, path, fields[i]))
