@@ -206,9 +206,9 @@ static size_t distances(const struct hs_scene *s, size_t pixel, double *distance
 static void look_mixture(const struct hs_scene *s, size_t pixel, struct spot *p)
 {
 	double distance[HS_SCENE_MOST_COMP], sum = 0;
-	const double least = distance[distances(s, pixel, distance)];
+	const size_t nearest = distances(s, pixel, distance);
 	for (size_t j = 0; j < s->n_comp; j++) {
-		const double t = fmax(0, 1 - (distance[j] - least) / s->reach);
+		const double t = fmax(0, 1 - (distance[j] - distance[nearest]) / s->reach);
 		sum += p->share[j] = t * t * (3 - 2 * t);
 	}
 	for (size_t j = 0; j < s->n_comp; j++)
