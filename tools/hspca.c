@@ -41,7 +41,7 @@ static int decompose_once(const struct params *p, const struct hs_moments_option
 	if (verdict == 0 && m.n_used < m.n_rows)
 		hs_stage("%zu of %zu spectra left out: masked or not finite", m.n_rows - m.n_used, m.n_rows);
 	if (verdict == 0 && m.n_negative)
-		hs_warn("%zu spectra have a negative sum, which counts cannot have: they are left out", m.n_negative);
+		hs_warn("%zu spectra have a negative sum, which counts cannot have: they are taken as empty", m.n_negative);
 	if (verdict == 0)
 		verdict = hs_pca_init(pca, &m, px->source, p->n_comp ? p->n_comp : MOST_AUTO, err);
 	hs_moments_release(&m);
