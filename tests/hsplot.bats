@@ -258,8 +258,8 @@ mask = np.zeros((3, 4), 'u1'); mask[1, 2] = 8"
 @test "--at: spectra at places, in any unit of length" {
 	scene mixture -k 3 --size 20x10x32
 	NO_COLOR='' gives 0 hsplot -t --at 'x=3nm,y=5nm;x=0.008um,y=2' scene.nxs
-	says "A: x 3 nm, y 5 nm"
-	says "B: x 8 nm, y 2 nm"
+	says "A: 3 nm, 5 nm"
+	says "B: 8 nm, 2 nm"
 	hsplot --at x=3nm,y=5nm scene.nxs -o at.png
 	whole at.png
 	refuses 2 hsplot --at x=3nm,y=50nm scene.nxs

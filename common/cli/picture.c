@@ -12,6 +12,7 @@
 enum {
 	MOST_MAPS = 25,               /* of a montage nobody chose; longer stacks are summed up */
 	MOST_NAMES = 1000,            /* of labels; beyond that nobody reads them */
+	MOST_TOGETHER = 4,            /* component spectra in a small panel; more are drawn one above the other */
 	MOST_CURVES = 40,             /* beyond that curves are drawn as a map, one a row */
 	DOT_STEPS = 48                /* of colour, for scattered points */
 };
@@ -553,8 +554,13 @@ static int add_companions(struct maker *m, struct hs_err *err)
 		double *v = read_other(m, k, err);
 		if (!v)
 			return hs_failed(err) ? -1 : 0;
-		if (s->rank == 2 && curves_of_rows(m, s->title, s, &s->axis[1], v, NULL, m->chosen, m->n_chosen, false, err) < 0)
-			return -1;
+		if (s->rank == 2) {
+			if (curves_of_rows(m, s->title, s, &s->axis[1], v, NULL, m->chosen, m->n_chosen, false, err) < 0)
+				return -1;
+			struct hs_curves *curves = &m->plan->drawing[m->plan->n - 1].curves;
+			curves->stacked |= m->n_chosen > MOST_TOGETHER;
+			curves->zero_line &= !curves->stacked;
+		}
 		const enum hs_limits limits = m->limits;
 		m->limits = HS_LIMITS_ROBUST;         /* limits were given for the maps */
 		const size_t first = m->plan->n;
@@ -835,7 +841,7 @@ static const char *sum_title(struct maker *m, const struct summary *u, const str
 	return hs_plan_keep(m->plan, hs_str_take(&text));
 }
 
-/* The name of place i in the legend: "A: x 3 nm, y 5 nm". */
+/* The name of place i in the legend: "A: 3 nm, 5 nm", x first; unless there are just two axes they are named. */
 static char *at_name(const struct maker *m, const struct summary *u, size_t i)
 {
 	struct hs_str text = { 0 };
@@ -844,7 +850,9 @@ static char *at_name(const struct maker *m, const struct summary *u, size_t i)
 	for (size_t d = u->px.n_nav; d-- > 0;) {
 		const struct hs_axis *a = &m->s->axis[u->px.nav[d]];
 		char *value = hs_scale_show(a->value[rest % a->n], 3, a->units);
-		hs_str_addf(&text, " %s %s%s", a->name, value, d ? "," : "");
+		if (u->px.n_nav != 2)
+			hs_str_addf(&text, " %s", a->name);
+		hs_str_addf(&text, " %s%s", value, d ? "," : "");
 		rest /= a->n;
 		free(value);
 	}
