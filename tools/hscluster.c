@@ -20,7 +20,7 @@ struct params {
 struct clustering {
 	struct hs_kmeans found;
 	struct hs_k_table table;              /* when k was chosen; found is then a part of it */
-	bool chosen;
+	bool chosen, judged;
 	double silhouette;
 	struct hs_dispersion dispersion;
 };
@@ -48,6 +48,10 @@ static int cluster(struct hs_run *run, struct hs_pixels *px, struct clustering *
 	}
 	if (!c->found.k)
 		return hs_fail(err, HS_BAD_DATA, "no spectrum can be used: all are masked, not finite or zero");
+	/* indices of quality cost four more passes over the data: only when somebody will see them */
+	c->judged = run->common.verbose || run->common.report;
+	if (!c->judged)
+		return 0;
 	return hs_silhouette(px->source, c->found.label, c->found.k, angle ? HS_COSINE : HS_EUCLIDEAN, run->common.seed, &c->silhouette, NULL, err) < 0 ? -1 :
 		hs_dispersion(px->source, c->found.label, c->found.k, angle, &c->dispersion, err);
 }
@@ -67,8 +71,9 @@ static void judge(struct hs_run *run, const struct clustering *c)
 		hs_stage("k = %zu%s: silhouette %.3f, stability %.3f, Calinski-Harabasz %.4g, Davies-Bouldin %.3f, inertia %.6g", r->k,
 			i == c->table.best ? " (chosen)" : "", r->silhouette, r->stability, r->calinski_harabasz, r->davies_bouldin, r->inertia);
 	}
-	hs_stage("k = %zu, inertia %.8g of %.8g, silhouette %.3f, %zu iterations, %zu different optima in %llu restarts", f->k, f->inertia, f->total,
-		c->silhouette, f->n_iter, f->n_optima, (unsigned long long)p->restarts);
+	if (c->judged)
+		hs_stage("k = %zu, inertia %.8g of %.8g, silhouette %.3f, %zu iterations, %zu different optima in %llu restarts", f->k, f->inertia, f->total,
+			c->silhouette, f->n_iter, f->n_optima, (unsigned long long)p->restarts);
 	if (c->chosen && c->table.unstable)
 		hs_warn("no number of clusters is stable: %zu has the largest silhouette", f->k);
 	if (!c->chosen && f->k < p->k)

@@ -29,7 +29,7 @@ void hs_progress_begin(const char *task, uint64_t total, const char *unit)
 	state.done = 0;
 	state.start_s = hs_clock_s();
 	state.gap_s = state.terminal ? 0.1 : 10;
-	state.next_s = state.start_s + 1;
+	state.next_s = state.start_s + (state.terminal ? 1 : state.gap_s);
 }
 
 static void draw(double now_s)

@@ -1,7 +1,7 @@
 /* progress - how far long work has come, on stderr.
  *
- * On a terminal: a bar with rate and time left, after the first second. Elsewhere (a job log): a plain line at 1 s and then
- * at growing intervals. Process-wide, one task at a time, switched on by the porch; add() may be called from any thread. */
+ * On a terminal: a bar with rate and time left, after the first second. Elsewhere (a job log): a plain line after 10 s and
+ * then at growing intervals. Process-wide, one task at a time, switched on by the porch; add() may be called from any thread. */
 #ifndef HS_BASE_PROGRESS_H
 #define HS_BASE_PROGRESS_H
 
