@@ -22,8 +22,9 @@
 enum { MOST_COMMON = 20 };
 
 /* One row each; which are there depends on what the tool uses. */
-static size_t common_table(struct hs_common *c, unsigned uses, bool *help, bool *version, bool *describe, struct hs_opt rows[MOST_COMMON])
+static size_t common_table(struct hs_common *c, unsigned uses, struct hs_opt rows[MOST_COMMON])
 {
+	static bool answered;         /* -h and its like never come to parsing: answer() sees them first */
 	const struct { unsigned uses; bool rare; struct hs_opt row; } all[] = {
 		{ HS_USES_OUTPUT, false, HS_OPT_TEXT('o', "output", &c->output, "FILE", "write to FILE instead of standard output") },
 		{ HS_USES_OUTPUT, false, HS_OPT_FLAG('f', "force", &c->force, "replace an existing FILE") },
@@ -40,9 +41,9 @@ static size_t common_table(struct hs_common *c, unsigned uses, bool *help, bool 
 		{ HS_USES_REPORT, true, HS_OPT_TEXT(0, "report", &c->report, "FILE", "write a summary as JSON") },
 		{ ~0u, true, HS_OPT_FLAG('q', "quiet", &c->quiet, "no warnings, no progress") },
 		{ ~0u, true, HS_OPT_TALLY('v', "verbose", &c->verbose, "say what happens; twice: in detail") },
-		{ ~0u, false, HS_OPT_FLAG('h', "help", help, "this text") },
-		{ ~0u, true, HS_OPT_FLAG('V', "version", version, "version of the program and its libraries") },
-		{ ~0u, true, HS_OPT_FLAG(0, "describe", describe, "the interface as JSON, for wrappers") },
+		{ ~0u, false, HS_OPT_FLAG('h', "help", &answered, "this text") },
+		{ ~0u, true, HS_OPT_FLAG('V', "version", &answered, "version of the program and its libraries") },
+		{ ~0u, true, HS_OPT_FLAG(0, "describe", &answered, "the interface as JSON, for wrappers") },
 	};
 	size_t n = 0;
 	for (size_t i = 0; i < HS_LEN(all); i++)
@@ -176,15 +177,21 @@ static void farewell(const struct hs_run *run)
 		hs_show_bytes((double)use.ru_maxrss * 1024, peak));
 }
 
-/* "--describe[=json|bash|mdoc]" is answered before anything else is looked at, so that wrappers need no valid command line. */
-static bool answer_describe(const struct hs_tool *tool, const struct hs_opt_table table[2], const char *word, struct hs_str *out)
+/* What is asked about the tool instead of of it. These answers need no valid command line, and help shows the defaults, so
+ * they come before parsing. */
+static bool answer(const struct hs_tool *tool, const struct hs_opt_table table[2], int argc, char **argv, struct hs_str *out)
 {
-	if (!strcmp(word, "--describe") || !strcmp(word, "--describe=json"))
-		hs_describe_json(tool, table, out);
-	else if (!strcmp(word, "--describe=bash"))
-		hs_describe_completion(tool, table, out);
-	else if (!strcmp(word, "--describe=mdoc"))
-		hs_describe_mdoc(tool, table, out);
+	for (int i = 1; i < argc && strcmp(argv[i], "--") && !out->len; i++)
+		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
+			hs_describe_help(tool, table, out);
+		else if (!strcmp(argv[i], "-V") || !strcmp(argv[i], "--version"))
+			hs_describe_version(tool, out);
+		else if (!strcmp(argv[i], "--describe") || !strcmp(argv[i], "--describe=json"))
+			hs_describe_json(tool, table, out);
+		else if (!strcmp(argv[i], "--describe=bash"))
+			hs_describe_completion(tool, table, out);
+		else if (!strcmp(argv[i], "--describe=mdoc"))
+			hs_describe_mdoc(tool, table, out);
 	return out->len > 0;
 }
 
@@ -197,73 +204,57 @@ static void hold_standard_streams(void)
 			_exit(HS_SYSTEM);
 }
 
-int hs_main(const struct hs_tool *tool, int argc, char **argv)
+/* Threads, progress, and what a deadly signal must do. */
+static void set_up(const struct hs_common *c)
 {
-	hold_standard_streams();
-	struct hs_run run = { .tool = tool, .start_s = hs_clock_s() };
-	struct hs_opt common_rows[MOST_COMMON];
-	struct hs_err err = { 0 };
-	struct hs_str text = { 0 };
-	bool help = false, version = false, describe = false;
-	run.common.memory = default_memory();
-	run.common.seed = 1;
-	const struct hs_opt_table table[2] = { { tool->options, tool->n_options },
-		{ common_rows, common_table(&run.common, tool->uses, &help, &version, &describe, common_rows) } };
-
-	name_g = tool->name;
-	run.argv = hs_must_alloc((size_t)argc + 1, sizeof *run.argv);
-	memcpy(run.argv, argv, (size_t)argc * sizeof *argv);
-	run.common.threads = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
-	if (hs_opt_check(table, 2, &err) < 0)
-		return finish(HS_BUG, &err);
-	if (argc == 2 && answer_describe(tool, table, argv[1], &text)) {
-		hs_say("%s", hs_str_get(&text));
-		return finish(HS_OK, &err);
-	}
-	for (int i = 1; i < argc; i++)                /* -h shows defaults, so it comes before parsing changes them */
-		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
-			hs_describe_help(tool, table, &text);
-			hs_say("%s", hs_str_get(&text));
-			return finish(HS_OK, &err);
-		}
-	hs_log_listen(listen);
-	if (hs_opt_parse(table, 2, argc, argv, &run.n_operands, &err) < 0)
-		return finish(HS_USAGE, &err);
-	if (describe) {
-		hs_describe_json(tool, table, &text);
-		hs_say("%s", hs_str_get(&text));
-		return finish(HS_OK, &err);
-	}
-	if (version) {
-		hs_describe_version(tool, &text);
-		hs_say("%s", hs_str_get(&text));
-		return finish(HS_OK, &err);
-	}
-	run.operand = argv + 1;
-	if (run.n_operands < tool->min_operands || run.n_operands > tool->max_operands) {
-		hs_fail(&err, HS_USAGE, "%zu operands, expected %s", run.n_operands, tool->operands);
-		return finish(HS_USAGE, &err);
-	}
-	quiet_g = run.common.quiet;
-	verbose_g = run.common.verbose;
-	hs_progress_enable(!quiet_g && (isatty(STDERR_FILENO) || verbose_g));
-	hs_par_set_threads((int)run.common.threads);
-	atexit(hs_draft_remove_all);
 	static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGXFSZ };
+	quiet_g = c->quiet;
+	verbose_g = c->verbose;
+	hs_progress_enable(!quiet_g);
+	hs_par_set_threads((int)c->threads);
+	atexit(hs_draft_remove_all);
 	for (size_t i = 0; i < HS_LEN(deadly); i++)
 		if (signal(deadly[i], on_signal) == SIG_IGN)
 			signal(deadly[i], SIG_IGN);
+}
 
-	hs_json_begin(&run.report, NULL, '{');
-	hs_json_text(&run.report, "program", tool->name);
-	hs_json_text(&run.report, "version", hs_version);
-	int verdict = tool->run(&run, &err);
-	if (verdict == 0 && !hs_failed(&err))
-		verdict = write_report(&run, &err);
-	if (verdict < 0 && !hs_failed(&err))
-		hs_fail(&err, HS_BUG, "failed without saying why");
-	farewell(&run);
-	hs_str_release(&run.report.out);
+static void run_tool(struct hs_run *run, struct hs_err *err)
+{
+	hs_json_begin(&run->report, NULL, '{');
+	hs_json_text(&run->report, "program", run->tool->name);
+	hs_json_text(&run->report, "version", hs_version);
+	if (run->tool->run(run, err) < 0 && !hs_failed(err))
+		hs_fail(err, HS_BUG, "failed without saying why");
+	if (!hs_failed(err) && write_report(run, err) == 0)
+		farewell(run);
+	hs_str_release(&run->report.out);
+}
+
+int hs_main(const struct hs_tool *tool, int argc, char **argv)
+{
+	hold_standard_streams();
+	struct hs_run run = { .tool = tool, .start_s = hs_clock_s(), .operand = argv + 1 };
+	struct hs_opt common_rows[MOST_COMMON];
+	struct hs_err err = { 0 };
+	struct hs_str text = { 0 };
+	run.common = (struct hs_common){ .memory = default_memory(), .threads = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), .seed = 1 };
+	const struct hs_opt_table table[2] = { { tool->options, tool->n_options },
+		{ common_rows, common_table(&run.common, tool->uses, common_rows) } };
+	name_g = tool->name;
+	run.argv = hs_must_alloc((size_t)argc + 1, sizeof *run.argv);     /* parsing reorders argv */
+	memcpy(run.argv, argv, (size_t)argc * sizeof *argv);
+	hs_log_listen(listen);
+
+	if (hs_opt_check(table, 2, &err) == 0 && answer(tool, table, argc, argv, &text))
+		hs_say("%s", hs_str_get(&text));
+	else if (!hs_failed(&err) && hs_opt_parse(table, 2, argc, argv, &run.n_operands, &err) == 0) {
+		if (run.n_operands < tool->min_operands || run.n_operands > tool->max_operands)
+			hs_fail(&err, HS_USAGE, "%zu operands, expected %s", run.n_operands, tool->operands);
+		else {
+			set_up(&run.common);
+			run_tool(&run, &err);
+		}
+	}
 	hs_str_release(&text);
 	free(run.argv);
 	return finish(run.answer_no ? HS_NO : run.not_converged ? HS_NOT_CONVERGED : HS_OK, &err);
