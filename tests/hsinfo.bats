@@ -85,8 +85,21 @@ PY
 	says "with time (s) over y x, from 2026-01-01T00:00:00+01:00"
 	says "0 .. 500.047, non-uniform"
 	gives 0 hsinfo --check c.nxs
-	hsinfo --json c.nxs | jq -e '.signals[] | select(.default) | .mask == { pixels: 30, masked: 5, dead: 4, hot: 1, saturated: 0, excluded: 1 }
+	hsinfo --json c.nxs | jq -e '.signals[] | select(.default) | .mask == { over: "pixels", n: 30, masked: 5, dead: 4, hot: 1, saturated: 0, excluded: 1 }
 		and .coordinates[0].over == ["y", "x"] and .axes[2].uniform == false and .axes[2].step == null'
+	"$PYTHON" - <<'PY'
+import h5py, numpy as np
+with h5py.File("c.nxs", "r+") as f:
+    g = f["entry/data"]
+    del g["pixel_mask"]; del g.attrs["pixel_mask_indices"]
+    m = np.zeros(g["data"].shape, "u1"); m[2, 3, 4:7] = 4
+    d = g.create_dataset("data_mask", data=m)
+    d.attrs["flag_masks"] = np.array([1, 2, 4, 8], "u1"); d.attrs["flag_meanings"] = "dead hot saturated excluded"
+    g["data"].attrs["mask"] = "data_mask"
+PY
+	gives 0 hsinfo c.nxs
+	says "masked 3 of 1920 values: 3 saturated"
+	gives 0 hsinfo --check c.nxs
 }
 
 @test "--stats: minimum, maximum, mean and sum are those of NumPy" {

@@ -90,19 +90,35 @@ static char *step_of(const char *path)
 }
 
 struct masked {
+	const char *over;                     /* "pixels" or "values" */
+	bool counted;                         /* a mask of all values of a large cube is not read for this */
 	size_t n, of, bit[4];
 };
 static const char *const bit_name[] = { "dead", "hot", "saturated", "excluded" };
 
-static struct masked count_masked(const struct hs_signal *s)
+/* false when the signal has no mask. */
+static bool find_masked(const struct file *file, size_t i, struct masked *m)
 {
-	struct masked m = { .of = hs_signal_nav_count(s) };
-	for (size_t i = 0; s->mask && i < m.of; i++) {
-		m.n += s->mask[i] != 0;
-		for (size_t k = 0; k < HS_LEN(m.bit); k++)
-			m.bit[k] += s->mask[i] >> k & 1;
+	enum { MOST = 4 << 20 };
+	static const struct { const char *name, *over; } masks[] = { { "pixel_mask", "pixels" }, { "data_mask", "values" } };
+	struct hs_nx_stored stored;
+	*m = (struct masked){ 0 };
+	for (size_t k = 0; k < HS_LEN(masks) && !m->over; k++) {
+		char *path = hs_h5_join(hs_in_path(file->in, i), masks[k].name);
+		if (hs_nx_stored(hs_in_h5(file->in), path, &stored)) {
+			m->over = masks[k].over;
+			uint8_t *mask = stored.bytes <= MOST ? hs_h5_bytes(hs_in_h5(file->in), path, &m->of) : NULL;
+			m->counted = mask != NULL;
+			for (size_t p = 0; p < m->of; p++) {
+				m->n += mask[p] != 0;
+				for (size_t b = 0; b < HS_LEN(m->bit); b++)
+					m->bit[b] += mask[p] >> b & 1;
+			}
+			free(mask);
+		}
+		free(path);
 	}
-	return m;
+	return m->over != NULL;
 }
 
 static bool stored_of(const struct file *file, size_t i, struct hs_nx_stored *stored)
@@ -189,13 +205,16 @@ static void say_coord(struct hs_str *out, const struct hs_signal *s, const struc
 	hs_str_add(out, "\n");
 }
 
-static void say_mask(struct hs_str *out, const struct hs_signal *s)
+static void say_masked(struct hs_str *out, const struct masked *m)
 {
-	const struct masked m = count_masked(s);
-	hs_str_addf(out, "    masked %zu of %zu pixels", m.n, m.of);
-	for (size_t k = 0, said = 0; k < HS_LEN(m.bit); k++)
-		if (m.bit[k])
-			hs_str_addf(out, "%s %zu %s", said++ ? "," : ":", m.bit[k], bit_name[k]);
+	if (!m->counted) {
+		hs_str_addf(out, "    %s are masked\n", m->over);
+		return;
+	}
+	hs_str_addf(out, "    masked %zu of %zu %s", m->n, m->of, m->over);
+	for (size_t b = 0, said = 0; b < HS_LEN(m->bit); b++)
+		if (m->bit[b])
+			hs_str_addf(out, "%s %zu %s", said++ ? "," : ":", m->bit[b], bit_name[b]);
 	hs_str_add(out, "\n");
 }
 
@@ -244,6 +263,7 @@ static void say_signal(struct hs_str *out, const struct file *file, size_t i, co
 {
 	const struct hs_signal *s = hs_in_signal(file->in, i);
 	struct hs_nx_stored stored;
+	struct masked masked;
 	char *step = step_of(hs_in_path(file->in, i));
 	hs_str_addf(out, "%c %s%s%s  ", i == file->by_default ? '*' : ' ', step ? step : "", step ? "/" : "", s->name);
 	for (size_t d = 0; d < s->rank; d++)
@@ -257,8 +277,8 @@ static void say_signal(struct hs_str *out, const struct file *file, size_t i, co
 		say_axis(out, &s->axis[d]);
 	for (size_t c = 0; c < s->n_coords; c++)
 		say_coord(out, s, &s->coord[c]);
-	if (s->mask)
-		say_mask(out, s);
+	if (find_masked(file, i, &masked))
+		say_masked(out, &masked);
 	if (stored_of(file, i, &stored))
 		say_stored(out, &stored);
 	if (file->stats && i == file->chosen)
@@ -375,14 +395,16 @@ static void json_coord(struct hs_json *j, const struct hs_signal *s, const struc
 	hs_json_end(j, '}');
 }
 
-static void json_mask(struct hs_json *j, const struct hs_signal *s)
+static void json_masked(struct hs_json *j, const struct masked *m)
 {
-	const struct masked m = count_masked(s);
 	hs_json_begin(j, "mask", '{');
-	hs_json_int(j, "pixels", (long long)m.of);
-	hs_json_int(j, "masked", (long long)m.n);
-	for (size_t k = 0; k < HS_LEN(m.bit); k++)
-		hs_json_int(j, bit_name[k], (long long)m.bit[k]);
+	hs_json_text(j, "over", m->over);
+	if (m->counted) {
+		hs_json_int(j, "n", (long long)m->of);
+		hs_json_int(j, "masked", (long long)m->n);
+		for (size_t b = 0; b < HS_LEN(m->bit); b++)
+			hs_json_int(j, bit_name[b], (long long)m->bit[b]);
+	}
 	hs_json_end(j, '}');
 }
 
@@ -425,6 +447,7 @@ static void json_signal(struct hs_json *j, const struct file *file, size_t i)
 		{ "long_name", s->long_name }, { "data_type", s->data_type }, { "modality", s->modality }, { "source", s->source },
 		{ "sha256", *s->sha256 ? s->sha256 : NULL } };
 	struct hs_nx_stored stored;
+	struct masked masked;
 	char *step = step_of(hs_in_path(file->in, i));
 	hs_json_begin(j, NULL, '{');
 	hs_json_text(j, "name", s->name);
@@ -449,8 +472,8 @@ static void json_signal(struct hs_json *j, const struct file *file, size_t i)
 	hs_json_end(j, ']');
 	if (s->has_fill)
 		hs_json_real(j, "fill_value", s->fill);
-	if (s->mask)
-		json_mask(j, s);
+	if (find_masked(file, i, &masked))
+		json_masked(j, &masked);
 	if (stored_of(file, i, &stored))
 		json_stored(j, &stored);
 	if (file->stats && i == file->chosen)
