@@ -260,7 +260,7 @@ int main(int argc, char **argv)
 	const struct hs_opt options[] = {
 		HS_OPT_COUNT_OR('k', "clusters", &p.k, "N", "auto", 1, 4096, "clusters; auto: by silhouette among stable ones"),
 		HS_OPT_COUNT(0, "k-max", &p.k_max, "N", 2, 100, "most clusters to try with -k auto"),
-		HS_OPT_CHOICE('m', "metric", &p.metric, "euclidean|angle", "angle: spherical k-means, blind to intensity"),
+		HS_OPT_CHOICE('m', "metric", &p.metric, "euclidean|angle", "angle is blind to intensity"),
 		HS_OPT_COUNT('r', "restarts", &p.restarts, "N", 1, 10000, "k-means++ starts, the best is kept"),
 		HS_OPT_COUNT(0, "max-iter", &p.max_iter, "N", 1, 1e9, "most passes over the data"),
 		HS_OPT_REAL(0, "tol", &p.tol, "X", 0, 1, "converged: centroids move less than this part of the variance"),

@@ -12,11 +12,20 @@ void hs_describe_help(const struct hs_tool *tool, const struct hs_opt_table tabl
 	if (table[0].n)
 		hs_str_add(out, "\n");
 	hs_opt_help(&table[1], out);
+	size_t column = strlen("  also:");
 	hs_str_add(out, "  also:");
-	for (size_t i = 0; i < table[1].n; i++)
-		if (table[1].row[i].rare)
-			hs_str_addf(out, " --%s", table[1].row[i].name);
-	hs_str_addf(out, " (see %s(1))\n", tool->name);
+	for (size_t i = 0; i < table[1].n; i++) {
+		const size_t width = strlen(table[1].row[i].name) + 3;
+		if (!table[1].row[i].rare)
+			continue;
+		if (column + width > 78) {
+			hs_str_add(out, "\n       ");
+			column = strlen("       ");
+		}
+		hs_str_addf(out, " --%s", table[1].row[i].name);
+		column += width;
+	}
+	hs_str_addf(out, "\n  see %s(1)\n", tool->name);
 	if (tool->example)
 		hs_str_addf(out, "\nexample: %s\n", tool->example);
 }
