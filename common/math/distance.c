@@ -8,11 +8,12 @@
 #include "base/mem.h"
 #include "math/vector.h"
 
-static const size_t chunk_bytes = 512u << 10;
+static const size_t chunk_bytes = 512u << 10, product_bytes = 4u << 20;
 
-size_t hs_chunk_rows(size_t p)
+static size_t chunk_rows(size_t p, size_t n_centres)
 {
-	const size_t n = chunk_bytes / (p * sizeof(float)) & ~(size_t)7;
+	const size_t by_rows = chunk_bytes / (p * sizeof(float)), by_products = product_bytes / (n_centres * sizeof(float)),
+		     n = (by_rows < by_products ? by_rows : by_products) & ~(size_t)7;
 	return n < 16 ? 16 : n > 1024 ? 1024 : n;
 }
 
@@ -33,7 +34,7 @@ void hs_scratch_free(struct hs_scratch *list)
 
 struct hs_scratch *hs_scratch_new(size_t p, size_t n_centres, struct hs_err *err)
 {
-	const size_t n = hs_chunk_rows(p), threads = (size_t)hs_par_threads();
+	const size_t n = chunk_rows(p, n_centres), threads = (size_t)hs_par_threads();
 	size_t n_y, n_dot;
 	if (!hs_mul(n, p, &n_y) || !hs_mul(n, n_centres, &n_dot)) {
 		hs_fail(err, HS_SYSTEM, "%zu centres of %zu channels are more than memory can hold", n_centres, p);
@@ -42,6 +43,7 @@ struct hs_scratch *hs_scratch_new(size_t p, size_t n_centres, struct hs_err *err
 	struct hs_scratch *list = hs_alloc(threads, sizeof *list, err);
 	for (size_t t = 0; list && t < threads; t++) {
 		struct hs_scratch *s = list + t;
+		s->n_rows = n;
 		if (!(s->y = hs_alloc(n_y, sizeof(float), err)) || !(s->len = hs_alloc(n, sizeof(float), err)) ||
 			!(s->dot = hs_alloc(n_dot, sizeof(float), err)) || !(s->bound = hs_alloc(n, sizeof(float), err)) ||
 			!(s->index = hs_alloc(n, sizeof(size_t), err)) || !(s->nearest = hs_alloc(n, sizeof(int32_t), err)) ||
@@ -53,10 +55,10 @@ struct hs_scratch *hs_scratch_new(size_t p, size_t n_centres, struct hs_err *err
 	return list;
 }
 
-double hs_scratch_bytes(size_t p, double n_centres, int threads)
+double hs_scratch_bytes(size_t p, size_t n_centres, int threads)
 {
-	const double n = (double)hs_chunk_rows(p), width = (double)p;
-	return threads * (n * (4 * width + 4 * n_centres + 24) + 8 * width + sizeof(struct hs_scratch));
+	const double n = (double)chunk_rows(p, n_centres), width = (double)p;
+	return threads * (n * (4 * width + 4 * (double)n_centres + 24) + 8 * width + sizeof(struct hs_scratch));
 }
 
 void hs_products(const float *centre, size_t n_centres, const float *y, size_t n, size_t p, float *dot)
@@ -90,9 +92,9 @@ void hs_centres_release(struct hs_centres *centres)
 	*centres = (struct hs_centres){ 0 };
 }
 
-double hs_centres_bytes(size_t p, double n)
+double hs_centres_bytes(size_t p, size_t n)
 {
-	return n * (4 * (double)p + 20);
+	return (double)n * (4 * (double)p + 20);
 }
 
 /* Relative error of a float32 dot product of p terms, in terms of the two lengths: rounding walks at random, and the

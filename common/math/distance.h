@@ -14,20 +14,19 @@
 
 #include "math/view.h"
 
-/* What a thread works in: a chunk of rows, small enough for the cache, and its products. */
+/* What a thread works in: a chunk of at most n_rows rows, small enough for the cache, and its products. */
 struct hs_scratch {
+	size_t n_rows;
 	float *y, *len, *dot, *bound;
 	size_t *index;
 	int32_t *nearest, *rivals;
 	double *z;
 };
 
-size_t hs_chunk_rows(size_t p);
-
 /* One for each of hs_par_threads(). */
 struct hs_scratch *hs_scratch_new(size_t p, size_t n_centres, struct hs_err *err);
 void hs_scratch_free(struct hs_scratch *list);
-double hs_scratch_bytes(size_t p, double n_centres, int threads);
+double hs_scratch_bytes(size_t p, size_t n_centres, int threads);
 
 /* dot (n_centres x n) = centres (n_centres x p) times y (n x p) transposed; rows innermost, for the loops that follow. */
 void hs_products(const float *centre, size_t n_centres, const float *y, size_t n, size_t p, float *dot);
@@ -42,7 +41,7 @@ struct hs_centres {
 
 int hs_centres_init(struct hs_centres *centres, size_t n, size_t p, struct hs_err *err);
 void hs_centres_release(struct hs_centres *centres);
-double hs_centres_bytes(size_t p, double n);
+double hs_centres_bytes(size_t p, size_t n);
 
 /* Centre number `at`; NULL puts it infinitely far. */
 void hs_centres_set(struct hs_centres *centres, size_t at, const double *exact);

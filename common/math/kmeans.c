@@ -414,6 +414,7 @@ size_t hs_kmeans_bytes(size_t n_rows, size_t n_chan, size_t k, size_t restarts, 
 	if ((double)(k ? k : 1) * (double)p > 0x1p56) /* what the allocations share with this counts in size_t */
 		return beyond;
 	k = k ? k : 1;
+	restarts = restarts ? restarts : 1;
 	threads = threads > 0 ? threads : hs_par_threads();
 	/* hs_choose_k: the sample and its distances, the best result so far; then the distances are made, or k-means runs on all
 	 * rows, or on halves of the sample beside the result it judges */

@@ -166,7 +166,7 @@ static int assign_block(void *ctx, int thread, const struct hs_block *block, str
 	if (!memory)
 		return -1;
 	const struct change change = change_at(p, memory);
-	const size_t step = hs_chunk_rows(p->p);
+	const size_t step = s->n_rows;
 	for (size_t from = 0; from < block->n_rows; from += step) {
 		const size_t left = block->n_rows - from,
 			     n = hs_view_pack(p->view, block, from, left < step ? left : step, s->y, s->len, s->index);
@@ -368,8 +368,8 @@ int hs_lloyd(const struct hs_view *view, struct hs_start *starts, size_t n_start
 
 double hs_lloyd_bytes(double n_rows, size_t p, size_t k, size_t n_starts, int threads)
 {
-	const double starts = (double)starts_at_once(n_starts, p, k), most = starts * (double)k, width = (double)p;
-	const double change = 8 * (3 * starts + 2 * most + most * width);
+	const size_t starts = starts_at_once(n_starts, p, k), most = starts * k;
+	const double width = (double)p, change = 8 * (3 * (double)starts + (double)most * (2 + width));
 	return (double)n_starts * 4 * n_rows + hs_centres_bytes(p, most) + hs_scratch_bytes(p, most, threads) +
-		hs_partials_alive(n_rows, p, threads) * change + 8 * starts + 16 * width;
+		hs_partials_alive(n_rows, p, threads) * change + 8 * (double)starts + 16 * width;
 }

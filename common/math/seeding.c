@@ -44,7 +44,7 @@ static int seeding_block(void *ctx, int thread, const struct hs_block *block, st
 	(void)err;
 	const struct seeding *g = ctx;
 	struct hs_scratch *s = g->scratch + thread;
-	const size_t p = block->n_chan, step = hs_chunk_rows(p);
+	const size_t p = block->n_chan, step = s->n_rows;
 	for (size_t c = 0; c < g->n_cand; c++)
 		g->block_sum[c * g->n_blocks + block->index] = 0;
 	for (size_t from = 0; from < block->n_rows; from += step) {
@@ -207,8 +207,8 @@ int hs_seed_rows(const struct hs_view *view, const void *x, size_t k, size_t n_s
 
 double hs_seed_bytes(double n_rows, size_t p, size_t k, size_t n_starts, int threads)
 {
-	const double n_blocks = ceil(n_rows / (double)hs_block_rows(p)), starts = (double)starts_at_once(n_starts, k);
-	const double most = starts * (double)n_tries(k), a_row = 8 * (n_rows + n_blocks);
-	return most * (12 * (double)p + 24 + a_row) + starts * (a_row + 8 + sizeof(struct hs_rng)) +
+	const size_t starts = starts_at_once(n_starts, k), most = starts * n_tries(k);
+	const double a_row = 8 * (n_rows + ceil(n_rows / (double)hs_block_rows(p)));
+	return (double)most * (12 * (double)p + 24 + a_row) + (double)starts * (a_row + 8 + sizeof(struct hs_rng)) +
 		hs_scratch_bytes(p, most, threads);
 }

@@ -600,7 +600,7 @@ static int peak(char **argv)
 }
 
 /* hs_kmeans_bytes against what the system says of a process of its own. */
-static void test_bytes(void)
+static void test_peaks(void)
 {
 	static const struct { const char *type; size_t n, p, k, restarts; int choose; } at[] = {
 		{ "f64", 400000, 4, 5, 10, 0 }, { "f64", 20000, 512, 6, 10, 0 }, { "f32", 20000, 1024, 5, 10, 0 },
@@ -625,8 +625,15 @@ static void test_bytes(void)
 		if (at[i].choose)     /* where every part of the bound is needed it is not far above */
 			tap_ok(bound < 2.5 * used, "and the bound is near");
 	}
+}
+
+static void test_bytes(void)
+{
 	const double stream = (double)hs_kmeans_bytes(1 << 20, 1024, 5, 10, 2);
 	tap_ok(stream < 160e6, "a million spectra of 1024 channels, ten restarts: %.0f MB, below --memory 256M", stream / 1e6);
+	const double many = (double)hs_kmeans_bytes(1000000, 6, 4096, 10, 8);
+	tap_ok(many < 400e6, "4096 clusters of a million rows: %.0f MB, products stay small", many / 1e6);
+	tap_ok(hs_kmeans_bytes(0, 0, 0, 0, 1) > 0, "nothing asked is no error");
 	tap_ok(hs_kmeans_bytes(SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, 1) == (size_t)1 << 62, "no size wraps");
 }
 
@@ -641,6 +648,7 @@ int main(int argc, char **argv)
 	test_textbook();
 	test_edges();
 	test_spherical();
+	test_peaks();
 	test_bytes();
 	return tap_done();
 }
