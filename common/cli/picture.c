@@ -136,7 +136,7 @@ static char *place_name(const struct hs_axis *a, size_t i)
 {
 	if (a->kind == HS_AXIS_CHANNEL || a->integer)
 		return hs_must_printf("%s %.15g", a->name, a->value[i]);
-	char *value = hs_scale_show(a->value[i], 4, a->units), *text = hs_must_printf("%s %s", a->quantity, value);
+	char *value = hs_scale_show(a->value[i], 4, a->units), *text = hs_must_printf("%s %s", hs_axis_what(a), value);
 	free(value);
 	return text;
 }
@@ -434,7 +434,7 @@ static struct hs_curves *add_curves(struct maker *m, const char *title, const st
 {
 	*curve = hs_plan_keep(m->plan, hs_must_alloc(n, sizeof **curve));
 	struct hs_curves *curves = &hs_plan_add(m->plan, HS_DRAWING_CURVES)->curves;
-	*curves = (struct hs_curves){ .title = title, .x_name = x->quantity, .x_unit = x->units, .y_name = s->quantity,
+	*curves = (struct hs_curves){ .title = title, .x_name = hs_axis_what(x), .x_unit = x->units, .y_name = s->quantity,
 		.y_unit = s->units, .curve = *curve, .n_curves = n, .stacked = m->wish->stacked, .integer_x = x->kind == HS_AXIS_CHANNEL };
 	return curves;
 }
@@ -700,10 +700,11 @@ static void add_labels(struct maker *m, const char *title, const int32_t *label,
 	d->labels = (struct hs_labels){ .title = title, .label = label, .x = x, .y = y, .n_labels = n_labels, .name = name };
 }
 
+/* Clusters found among scores have their spectra beside the centroids: those are what a reader knows. */
 static int add_centroids(struct maker *m, struct hs_err *err)
 {
 	size_t k;
-	if (!find_sibling(m, "centroids", &k))
+	if (!find_sibling(m, "centroid_spectra", &k) && !find_sibling(m, "centroids", &k))
 		return 0;
 	const struct hs_signal *s = hs_in_signal(m->in, k);
 	if (s->rank != 2)
