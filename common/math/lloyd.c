@@ -75,13 +75,14 @@ struct change {
 	int64_t *moved;               /* a start: rows with a new label */
 	double *far;                  /* a start: |z - centre|^2 of the row farthest from its centre */
 	size_t *far_row;
+	double *far_z;                /* n_starts x p: that row */
 	int64_t *touched, *count;     /* a centre */
 	double *sum;                  /* n_centres x p */
 };
 
 static size_t change_bytes(const struct pass *p)
 {
-	return 8 * (3 * p->n_starts + 2 * p->n_centres + p->n_centres * p->p);
+	return 8 * (p->n_starts * (3 + p->p) + p->n_centres * (2 + p->p));
 }
 
 static struct change change_at(const struct pass *p, void *memory)
@@ -90,7 +91,8 @@ static struct change change_at(const struct pass *p, void *memory)
 	c.moved = memory;
 	c.far = (double *)(void *)(c.moved + p->n_starts);
 	c.far_row = (size_t *)(void *)(c.far + p->n_starts);
-	c.touched = (int64_t *)(void *)(c.far_row + p->n_starts);
+	c.far_z = (double *)(void *)(c.far_row + p->n_starts);
+	c.touched = (int64_t *)(void *)(c.far_z + p->n_starts * p->p);
 	c.count = c.touched + p->n_centres;
 	c.sum = (double *)(void *)(c.count + p->n_centres);
 	return c;
@@ -106,6 +108,7 @@ static void merge_change(void *left, const void *right, const void *ctx)
 		if (b.far[r] > a.far[r]) {
 			a.far[r] = b.far[r];
 			a.far_row[r] = b.far_row[r];
+			memcpy(a.far_z + r * p->p, b.far_z + r * p->p, p->p * sizeof(double));
 		}
 	}
 	for (size_t c = 0; c < p->n_centres; c++) {
@@ -126,23 +129,22 @@ static void assign_chunk(
 	hs_nearest_bounded(&p->centres, first, p->k, s, n);
 	for (size_t i = 0; i < n; i++) {
 		const size_t row = s->index[i];
-		bool have_z = false;
-		int32_t to = s->nearest[i];
-		if (s->rivals[i] != 1) {
-			hs_view_row(p->view, block, row, s->z);
-			have_z = true;
-			to = hs_nearest_exact(&p->centres, first, p->k, s, n, i, s->z);
-		}
+		const int32_t from = label[row];
 		const double d = (double)s->len[i] * (double)s->len[i] + (double)s->bound[i];
-		if (d > change->far[r]) {
+		const bool sure = s->rivals[i] == 1, farther = d > change->far[r];
+		int32_t to = s->nearest[i];
+		if (sure && !farther && to == from)
+			continue;
+		hs_view_row(p->view, block, row, s->z);
+		if (!sure)
+			to = hs_nearest_exact(&p->centres, first, p->k, s, n, i, s->z);
+		if (farther) {
 			change->far[r] = d;
 			change->far_row[r] = block->first_row + row;
+			memcpy(change->far_z + r * p->p, s->z, p->p * sizeof(double));
 		}
-		const int32_t from = label[row];
 		if (to == from)
 			continue;
-		if (!have_z)
-			hs_view_row(p->view, block, row, s->z);
 		label[row] = to;
 		change->moved[r]++;
 		const size_t in = first + (size_t)to;
@@ -247,11 +249,10 @@ static bool fill_empty(const struct hs_space *s, struct hs_start *start, size_t 
 static int update(struct pass *p, const struct change *change, size_t max_iter, double tol, struct hs_err *err)
 {
 	const struct hs_space *s = p->view->space;
-	const size_t bytes = s->p * (p->view->rows->type == HS_ROW_F32 ? sizeof(float) : sizeof(double));
-	char *x = hs_alloc(1, bytes, err);
-	double *z = x ? hs_alloc(s->p, sizeof *z, err) : NULL;
-	int verdict = z ? 0 : -1;
-	for (size_t r = 0; r < p->n_starts && verdict == 0; r++) {
+	double *fresh = hs_alloc(s->p, sizeof *fresh, err);
+	if (!fresh)
+		return -1;
+	for (size_t r = 0; r < p->n_starts; r++) {
 		struct hs_start *start = p->start[r];
 		for (size_t c = 0; c < p->k; c++) {
 			const size_t at = r * p->k + c;
@@ -262,20 +263,13 @@ static int update(struct pass *p, const struct change *change, size_t max_iter, 
 				memset(start->sum + c * s->p, 0, s->p * sizeof *start->sum);
 		}
 		bool settled = change->moved[r] == 0;
-		if (change->far[r] > 0 && !start->hopeless && first_empty(start) < p->k) {
-			const size_t row = change->far_row[r];
-			const uint8_t no_skip = 0;
-			verdict = hs_view_gather(p->view, &row, 1, x, NULL, err);
-			const struct hs_block block = { .first_row = row, .n_rows = 1, .n_chan = s->p,
-				.type = p->view->rows->type, .x = x, .skip = &no_skip };
-			hs_view_row(p->view, &block, 0, z);
-			if (verdict == 0 && fill_empty(s, start, row, z))
-				settled = false;
-		}
+		if (change->far[r] > 0 && !start->hopeless && first_empty(start) < p->k &&
+			fill_empty(s, start, change->far_row[r], change->far_z + r * s->p))
+			settled = false;
 		double moved = 0;
 		for (size_t c = 0; c < p->k && !settled; c++)
 			if (start->count[c])
-				moved += move_centre(s, start, c, z);
+				moved += move_centre(s, start, c, fresh);
 		start->within = within(p->view, start);
 		if ((start->n_iter & (start->n_iter - 1)) == 0)
 			start->trace = hs_must_resize(start->trace, 2 * start->n_iter + 1, sizeof *start->trace);
@@ -284,9 +278,8 @@ static int update(struct pass *p, const struct change *change, size_t max_iter, 
 		start->status = still ? HS_KMEANS_CONVERGED : HS_KMEANS_MAXITER;
 		start->ended = still || start->n_iter >= max_iter;
 	}
-	free(x);
-	free(z);
-	return verdict;
+	free(fresh);
+	return 0;
 }
 
 static int one_pass(struct pass *p, const char *task, size_t max_iter, double tol, struct hs_err *err)
@@ -369,7 +362,7 @@ int hs_lloyd(const struct hs_view *view, struct hs_start *starts, size_t n_start
 double hs_lloyd_bytes(double n_rows, size_t p, size_t k, size_t n_starts, int threads)
 {
 	const size_t starts = starts_at_once(n_starts, p, k), most = starts * k;
-	const double width = (double)p, change = 8 * (3 * (double)starts + (double)most * (2 + width));
+	const double width = (double)p, change = 8 * ((double)starts * (3 + width) + (double)most * (2 + width));
 	return (double)n_starts * 4 * n_rows + hs_centres_bytes(p, most) + hs_scratch_bytes(p, most, threads) +
-		hs_partials_alive(n_rows, p, threads) * change + 8 * (double)starts + 16 * width;
+		hs_partials_alive(n_rows, p, threads) * change + 8 * (double)starts + 8 * width;
 }

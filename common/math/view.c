@@ -165,7 +165,7 @@ struct gather {
 	const size_t *row;
 	size_t n;
 	char *x;
-	struct hs_tree *scatter;      /* NULL: not wanted */
+	struct hs_tree *scatter;
 	double *z;                    /* p a thread */
 };
 
@@ -183,8 +183,6 @@ static int gather_block(void *ctx, int thread, const struct hs_block *block, str
 	}
 	for (; low < g->n && g->row[low] < block->first_row + block->n_rows; low++)
 		memcpy(g->x + low * bytes, (const char *)block->x + (g->row[low] - block->first_row) * bytes, bytes);
-	if (!g->scatter)
-		return 0;
 	double *sum = hs_tree_borrow(g->scatter, err), *z = g->z + (size_t)thread * p;
 	if (!sum)
 		return -1;
@@ -201,22 +199,17 @@ static int gather_block(void *ctx, int thread, const struct hs_block *block, str
 int hs_view_gather(const struct hs_view *view, const size_t *row, size_t n, void *x, double *scatter, struct hs_err *err)
 {
 	static const size_t one = 1;
-	struct gather g = { .view = view, .row = row, .n = n, .x = x };
-	int verdict = -1;
-	if (scatter) {
-		g.scatter = hs_tree_new(sizeof(double), hs_merge_sums, &one, err);
-		g.z = hs_alloc((size_t)hs_par_threads() * view->space->p, sizeof(double), err);
-	}
-	if (!scatter || (g.scatter && g.z))
-		verdict = hs_rows_each(view->rows, scatter ? "scatter" : NULL, gather_block, &g, err);
-	const double *sum = scatter && verdict == 0 ? hs_tree_root(g.scatter, err) : NULL;
+	struct gather g = { .view = view, .row = row, .n = n, .x = x,
+		.scatter = hs_tree_new(sizeof(double), hs_merge_sums, &one, err),
+		.z = hs_alloc((size_t)hs_par_threads() * view->space->p, sizeof(double), err) };
+	const double *sum = NULL;
+	if (g.scatter && g.z && hs_rows_each(view->rows, "scatter", gather_block, &g, err) == 0)
+		sum = hs_tree_root(g.scatter, err);
 	if (sum)
 		*scatter = *sum;
-	else if (scatter)
-		verdict = -1;
 	hs_tree_free(g.scatter);
 	free(g.z);
-	return verdict;
+	return sum ? 0 : -1;
 }
 
 double hs_view_bytes(double n_rows, size_t p, int threads)

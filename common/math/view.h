@@ -38,7 +38,7 @@ struct hs_view {
 /* One pass: which rows are usable (used, n_rows flags, zero before), their norms, the mean as the shift. */
 int hs_view_survey(struct hs_view *view, struct hs_space *space, uint8_t *used, struct hs_err *err);
 
-/* One pass: n rows by number (ascending) as they are, into x; and the scatter of all usable rows, unless it is NULL. */
+/* One pass: n rows by number (ascending) as they are, into x; and the scatter of all usable rows. */
 int hs_view_gather(const struct hs_view *view, const size_t *row, size_t n, void *x, double *scatter, struct hs_err *err);
 
 /* Scale from the scatter at scale 1. HS_BAD_DATA when that is not finite. */
