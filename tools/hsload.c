@@ -74,8 +74,8 @@ static int scan_ours(struct source *s, struct hs_run *run, struct hs_err *err)
 		return -1;
 	for (size_t i = 0; i < hs_in_count(s->ours); i++) {
 		const struct hs_signal *from = hs_in_signal(s->ours, i);
-		if (strncmp(hs_in_path(s->ours, i), "/entry/", 7) || strchr(hs_in_path(s->ours, i) + 7, '/') || !strcmp(from->name, "mean_spectrum") ||
-			!strcmp(from->name, "sum_image"))
+		const char *path = hs_in_path(s->ours, i);
+		if (strncmp(path, "/entry/", 7) || strchr(path + 7, '/') || hs_word_index("mean_spectrum|sum_image|map", from->name) >= 0)
 			continue;
 		struct hs_signal signal;
 		struct hs_values values;

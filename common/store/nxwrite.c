@@ -36,6 +36,13 @@ static int h5(struct hs_err *err, int verdict)
 	return verdict < 0 ? hs_h5_fail(err, HS_SYSTEM, "cannot write the output file") : 0;
 }
 
+/* What this run makes replaces what was carried. */
+static void make_room(hid_t group, const char *name)
+{
+	if (H5Lexists(group, name, H5P_DEFAULT) > 0)
+		H5Ldelete(group, name, H5P_DEFAULT);
+}
+
 static void random_uuid(char text[37])
 {
 	unsigned char b[16];
@@ -221,8 +228,7 @@ static hid_t place_group(const struct hs_out *out, enum hs_out_place place)
 static int describe(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const struct hs_extras *x, hid_t *group, hid_t *data)
 {
 	const char *axes[HS_MAX_RANK];
-	if (H5Lexists(place_group(out, place), s->name, H5P_DEFAULT) > 0)      /* what this run makes replaces what was carried */
-		H5Ldelete(place_group(out, place), s->name, H5P_DEFAULT);
+	make_room(place_group(out, place), s->name);
 	hid_t g = *group = hs_h5_new_group(place_group(out, place), s->name, "NXdata");
 	if (g < 0)
 		return -1;
@@ -353,6 +359,7 @@ int hs_out_scatter(struct hs_out *out, const char *name, const struct hs_signal 
 {
 	static const char *const axes[] = { "x", "y" };
 	const double *const where[] = { x, y };
+	make_room(out->entry, name);
 	hid_t g = hs_h5_new_group(out->entry, name, "NXdata");
 	if (g < 0)
 		return h5(err, -1);
@@ -405,8 +412,7 @@ static int put_checksum(hid_t group, const uint8_t *bytes, size_t n)
 
 int hs_out_vendor(struct hs_out *out, const char *file_name, const uint8_t *header, size_t n_header, const char *json, struct hs_err *err)
 {
-	if (H5Lexists(out->entry, "original_metadata", H5P_DEFAULT) > 0)
-		H5Ldelete(out->entry, "original_metadata", H5P_DEFAULT);
+	make_room(out->entry, "original_metadata");
 	hid_t c = hs_h5_new_group(out->entry, "original_metadata", "NXcollection");
 	int bad = c < 0 ? -1 : 0;
 	if (header && n_header) {
@@ -429,8 +435,7 @@ int hs_out_vendor(struct hs_out *out, const char *file_name, const uint8_t *head
 
 int hs_out_thumbnail(struct hs_out *out, const uint8_t *png, size_t n, const char *description, struct hs_err *err)
 {
-	if (H5Lexists(out->entry, "thumbnail", H5P_DEFAULT) > 0)
-		H5Ldelete(out->entry, "thumbnail", H5P_DEFAULT);
+	make_room(out->entry, "thumbnail");
 	hid_t g = hs_h5_new_group(out->entry, "thumbnail", "NXnote");
 	if (g < 0)
 		return h5(err, -1);
