@@ -362,7 +362,7 @@ start_is_quick() {
 @test "status 5: not converged, the result is written and flagged" {
 	need hscluster
 	cube a.nxs '40, 40, 64'
-	gives 5 hscluster -k 8 --iterations 1 a.nxs -o labels.nxs
+	gives 5 hscluster -k 8 --max-iter 1 a.nxs -o labels.nxs
 	check labels.nxs
 }
 

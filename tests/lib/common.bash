@@ -87,20 +87,19 @@ nothing_left() {
 	[ -z "$left" ] || fails "left behind: $left"
 }
 
-# The acceptance check of the container on each FILE: the reference check where it is, else hsinfo's own. Says which is missing.
+# The acceptance check of the container on each FILE: the reference check where it is, and hsinfo's own. Says so when both are
+# missing.
 check() {
-	local file done_one=
-	for file; do
-		if [ -n "${HS_INTEROP:-}" ] && "$PYTHON" -c 'import h5py' 2>/dev/null; then
-			HS_VERBOSE=1 "$PYTHON" "$HS_INTEROP/check_hsf.py" "$file" || fails "$file does not pass check_hsf" || return 1
-			done_one=1
-		fi
-		if command -v hsinfo >/dev/null; then
-			hsinfo --check "$file" || fails "$file does not pass hsinfo --check" || return 1
-			done_one=1
-		fi
-		[ -n "$done_one" ] || echo "# skipped: no acceptance check is there (HS_INTEROP, hsinfo)" >&3
-	done
+	local done_one=''
+	if [ -n "${HS_INTEROP:-}" ] && "$PYTHON" -c 'import h5py' 2>/dev/null; then
+		HS_VERBOSE=1 "$PYTHON" "$HS_INTEROP/check_hsf.py" "$@" || fails "not all of these pass check_hsf: $*" || return 1
+		done_one=1
+	fi
+	if command -v hsinfo >/dev/null; then
+		hsinfo --check "$@" || fails "not all of these pass hsinfo --check: $*" || return 1
+		done_one=1
+	fi
+	[ -n "$done_one" ] || echo "# skipped: no acceptance check is there (HS_INTEROP, hsinfo)" >&3
 }
 
 # npy FILE DESCR SHAPE BYTES: a NumPy array without Python. Its values are the bytes of counted lines: all different, the

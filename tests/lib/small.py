@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""One small data set in every format: small.py KIND FILE writes it, small.py --check KIND FILE.nxs looks at what was loaded.
+"""One small data set in every format: small.py KIND FILE writes it, small.py --check KIND FILE.nxs looks at what was loaded
+(kind scatter: only some of its pixels, as points; not checked).
 
-4 x 5 pixels of 30 channels; value = 100 y + 10 x + channel / 4 + 1, exact in float32; y from 3 in steps of 0.5 nm, x from -2 in
-steps of 0.25 nm, energy from 10 in steps of 2 eV. What a format cannot say, the check does not ask for."""
+4 x 5 pixels of 30 channels; value = 100 y + 10 x + channel / 4 + 1, exact in float32; y from 3 in steps of 0.5 nm, x from
+-2 in steps of 0.25 nm, energy from 10 in steps of 2 eV. What a format cannot say, the check does not ask for."""
 import sys
 
 import numpy as np
@@ -20,17 +21,19 @@ def npy(path):
 def rpl(path):
     VALUES.astype(">f4").tofile(path[:-4] + ".raw")
     with open(path, "w") as f:
-        f.write("key\tvalue\nwidth\t%d\nheight\t%d\ndepth\t%d\noffset\t0\ndata-length\t4\ndata-type\tfloat\nbyte-order\tbig-endian\n"
-                "record-by\tvector\ndepth-scale\t2\ndepth-origin\t10\ndepth-units\teV\nwidth-scale\t0.25\nwidth-origin\t-2\n"
-                "width-units\tnm\nheight-scale\t0.5\nheight-origin\t3\nheight-units\tnm\n" % (NX, NY, NE))
+        f.write("key\tvalue\nwidth\t%d\nheight\t%d\ndepth\t%d\noffset\t0\ndata-length\t4\ndata-type\tfloat\n"
+                "byte-order\tbig-endian\nrecord-by\tvector\ndepth-scale\t2\ndepth-origin\t10\ndepth-units\teV\n"
+                "width-scale\t0.25\nwidth-origin\t-2\nwidth-units\tnm\nheight-scale\t0.5\nheight-origin\t3\n"
+                "height-units\tnm\n" % (NX, NY, NE))
 
 
 def nanonis3ds(path):
     size, centre = (NX * 0.25e-9, NY * 0.5e-9), ((X[0] + X[-1]) / 2 * 1e-9, (Y[0] + Y[-1]) / 2 * 1e-9)
     with open(path, "wb") as f:
-        f.write(('Grid dim="%d x %d"\r\nGrid settings=%.9E;%.9E;%.9E;%.9E;0.000000E+00\r\nFiletype=Linear\r\nSweep Signal="Energy (eV)"\r\n'
-                 'Fixed parameters="Sweep Start;Sweep End"\r\nExperiment parameters="X (m);Y (m);Z (m)"\r\n# Parameters (4 byte)=5\r\n'
-                 'Experiment size (bytes)=%d\r\nPoints=%d\r\nChannels="Current (A)"\r\nExperiment="Grid Spectroscopy"\r\n'
+        f.write(('Grid dim="%d x %d"\r\nGrid settings=%.9E;%.9E;%.9E;%.9E;0.000000E+00\r\nFiletype=Linear\r\n'
+                 'Sweep Signal="Energy (eV)"\r\nFixed parameters="Sweep Start;Sweep End"\r\n'
+                 'Experiment parameters="X (m);Y (m);Z (m)"\r\n# Parameters (4 byte)=5\r\nExperiment size (bytes)=%d\r\n'
+                 'Points=%d\r\nChannels="Current (A)"\r\nExperiment="Grid Spectroscopy"\r\n'
                  'Start time="01.02.2024 03:04:05"\r\n:HEADER_END:\r\n' % (NX, NY, *centre, *size, 4 * NE, NE)).encode("latin-1"))
         for y in range(NY):
             for x in range(NX):
@@ -56,10 +59,10 @@ def nsid(path):
     with h5py.File(path, "w") as f:
         g = f.create_group("Measurement_000/Channel_000/generic")
         d = g.create_dataset("generic", data=VALUES)
-        for k, v in {"quantity": "intensity", "units": "counts", "data_type": "SPECTRAL_IMAGE", "modality": "test", "source": "test",
-                     "pyNSID_version": "0.0.7", "main_data_name": "generic"}.items():
-            d.attrs[k] = v
-        for i, (name, axis, units, kind) in enumerate((("y", Y, "nm", "SPATIAL"), ("x", X, "nm", "SPATIAL"), ("energy", E, "eV", "SPECTRAL"))):
+        d.attrs.update({"quantity": "intensity", "units": "counts", "data_type": "SPECTRAL_IMAGE", "modality": "test",
+                        "source": "test", "pyNSID_version": "0.0.7", "main_data_name": "generic"})
+        axes = (("y", Y, "nm", "SPATIAL"), ("x", X, "nm", "SPATIAL"), ("energy", E, "eV", "SPECTRAL"))
+        for i, (name, axis, units, kind) in enumerate(axes):
             s = g.create_dataset(name, data=axis)
             s.attrs.update({"name": name, "units": units, "quantity": name, "dimension_type": kind})
             s.make_scale(name)
@@ -67,13 +70,13 @@ def nsid(path):
             d.dims[i].attach_scale(s)
 
 
-def usid(path):
+def usid(path, rows=slice(None)):
     import h5py
     with h5py.File(path, "w") as f:
         g = f.create_group("Measurement_000/Channel_000")
-        d = g.create_dataset("Raw_Data", data=VALUES.reshape(NY * NX, NE))
+        d = g.create_dataset("Raw_Data", data=VALUES.reshape(NY * NX, NE)[rows])
         d.attrs["quantity"], d.attrs["units"] = "intensity", "counts"
-        iy, ix = np.divmod(np.arange(NY * NX), NX)
+        iy, ix = np.divmod(np.arange(NY * NX)[rows], NX)
         tables = {"Position_Indices": (np.stack([ix, iy], 1).astype("u4"), ["x", "y"], ["nm", "nm"]),
                   "Position_Values": (np.stack([X[ix], Y[iy]], 1).astype("f4"), ["x", "y"], ["nm", "nm"]),
                   "Spectroscopic_Indices": (np.arange(NE, dtype="u4")[None], ["energy"], ["eV"]),
@@ -82,6 +85,11 @@ def usid(path):
             t = g.create_dataset(name, data=values)
             t.attrs["labels"], t.attrs["units"] = np.array(labels, "S"), np.array(units, "S")
             d.attrs[name] = t.ref
+
+
+def scatter(path):
+    """Some of the pixels, in no order: points."""
+    usid(path, np.random.default_rng(5).permutation(NY * NX)[:13])
 
 
 def nexus(path):
