@@ -248,5 +248,7 @@ int hs_session_commit(struct hs_run *run, struct hs_out *out, struct hs_in *in, 
 	struct hs_step step = hs_session_step(run);
 	if (in)
 		hs_session_add_origin(&step, in, signal);
+	if (run->common.mask)
+		hs_step_add_origin(&step, "application/x-hdf5", run->common.mask);
 	return hs_session_commit_step(out, &step, err);
 }
