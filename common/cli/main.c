@@ -1,6 +1,7 @@
 /* The porch: everything around a tool's run(). */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,6 +108,13 @@ static int finish(enum hs_status status, struct hs_err *err)
 	return (int)status;
 }
 
+/* Processors this process may run on: a batch system that gives one core of many means one. */
+static uint64_t granted_processors(void)
+{
+	cpu_set_t set;
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 /* The limit in one cgroup file, when it is below what we have. */
 static void lower_to(uint64_t *bytes, const char *path)
 {
@@ -144,9 +152,8 @@ static uint64_t default_memory(void)
 
 uint64_t hs_run_memory(const struct hs_run *run)
 {
-	/* program, HDF5, BLAS and stacks take about this much before the first value is read */
-	const uint64_t own = UINT64_C(56) << 20;
-	return run->common.memory > own + (UINT64_C(8) << 20) ? run->common.memory - own : UINT64_C(8) << 20;
+	const uint64_t least = UINT64_C(8) << 20;
+	return run->common.memory > HS_OWN_BYTES + least ? run->common.memory - HS_OWN_BYTES : least;
 }
 
 bool hs_run_out_of_time(void *ctx)
@@ -237,7 +244,7 @@ int hs_main(const struct hs_tool *tool, int argc, char **argv)
 	struct hs_opt common_rows[MOST_COMMON];
 	struct hs_err err = { 0 };
 	struct hs_str text = { 0 };
-	run.common = (struct hs_common){ .memory = default_memory(), .threads = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), .seed = 1 };
+	run.common = (struct hs_common){ .memory = default_memory(), .threads = granted_processors(), .seed = 1 };
 	const struct hs_opt_table table[2] = { { tool->options, tool->n_options },
 		{ common_rows, common_table(&run.common, tool->uses, common_rows) } };
 	name_g = tool->name;

@@ -65,7 +65,8 @@ struct hs_run {
 
 int hs_main(const struct hs_tool *tool, int argc, char **argv);
 
-/* Memory a tool may use for its own buffers and for reading, after the libraries have theirs. */
+/* Memory a tool may use for its own buffers and for reading, after the program, HDF5, BLAS and stacks have theirs. */
+#define HS_OWN_BYTES (UINT64_C(56) << 20)
 uint64_t hs_run_memory(const struct hs_run *run);
 
 /* True when --deadline has passed. ctx is the struct hs_run: fits as a stop callback. */
