@@ -216,6 +216,14 @@ static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, co
 	return hs_session_commit(run, out, in, signal, err);
 }
 
+/* The pass for the moments and what follows it do not happen at once; the matrix lives through both. */
+static uint64_t needed(size_t n_pix, size_t n_chan, size_t k, int threads)
+{
+	const uint64_t order = n_pix < n_chan ? n_pix : n_chan, moments = hs_moments_bytes(n_pix, n_chan, threads),
+		       after = order * order * sizeof(double) + hs_pca_bytes(n_pix, n_chan, k, threads);
+	return moments > after ? moments : after;
+}
+
 static int run(struct hs_run *run, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
@@ -231,7 +239,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 	const size_t k = p->n_comp ? p->n_comp : MOST_AUTO;
 	int verdict = 0;
 	if (!hs_session_dry(run, "decompose %zu spectra of %zu channels", n_pix, n_chan)) {
-		verdict = hs_session_memory(run, hs_moments_bytes(n_pix, n_chan, threads) + hs_pca_bytes(n_pix, n_chan, k, threads), &memory, err);
+		verdict = hs_session_memory(run, needed(n_pix, n_chan, k, threads), &memory, err);
 		if (verdict == 0)
 			verdict = hs_pixels_open(&px, run, in, signal, p->exact ? HS_AS_F64 : HS_AS_AUTO, memory, err);
 		if (verdict == 0 && p->denoise && (!px.n_sig || px.nav[0] != 0))       /* what is a pixel here is no row of the file */

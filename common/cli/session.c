@@ -34,8 +34,8 @@ int hs_session_input(struct hs_run *run, size_t operand, struct hs_in **in, size
 
 int hs_session_memory(const struct hs_run *run, uint64_t taken, uint64_t *left, struct hs_err *err)
 {
-	/* reading wants two buffers of a block of rows, 8 MiB each at the most, and what makes them */
-	const uint64_t all = hs_run_memory(run), least = UINT64_C(32) << 20;
+	/* reading wants two blocks of rows, 4 MiB each for float32, and what makes them */
+	const uint64_t all = hs_run_memory(run), least = UINT64_C(13) << 20;
 	char need[16];
 	if (all < taken || all - taken < least)
 		return hs_fail(err, HS_SYSTEM, "this needs --memory of %s or more", hs_show_bytes((double)(HS_OWN_BYTES + taken + least), need));

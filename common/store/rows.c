@@ -21,7 +21,7 @@
 #include "store/codec.h"
 #include "store/h5.h"
 
-enum { SLAB_BYTES = 16 << 20, RAW_SPAN = 8 << 20 };
+enum { SLAB_BYTES = 16 << 20, RAW_SPAN = 4 << 20 };
 
 enum way { WAY_RAW, WAY_CHUNKS, WAY_H5READ, WAY_MEMORY };
 
