@@ -26,7 +26,6 @@ enum { SLAB_BYTES = 16 << 20, RAW_SPAN = 4 << 20 };
 enum way { WAY_RAW, WAY_CHUNKS, WAY_H5READ, WAY_MEMORY };
 
 struct packed_chunk {
-	size_t start[HS_MAX_RANK];            /* of the chunk, in dataset dimensions */
 	size_t at, n;                         /* its bytes in the raw area */
 	uint32_t mask;
 	bool missing;                         /* never written: fill value */
@@ -54,11 +53,14 @@ struct hs_rows {
 	size_t disk_rank, disk_n[HS_MAX_RANK], chunk[HS_MAX_RANK], chunk_bytes;
 	struct hs_pipeline pipeline;
 	bool big_endian, regrouped;
-	unsigned char *fill;                  /* one element of fill value, native */
-	struct packed_chunk *packed;
+	unsigned char *fill;                  /* one element of fill value, as the file has it */
+	struct packed_chunk *packed;          /* the chunks of the slab, in C order of their places */
 	size_t n_packed, room_packed;
+	size_t first_chunk[HS_MAX_RANK], n_chunks[HS_MAX_RANK];    /* which those are, along each dataset dimension */
+	size_t wave, wave_end;                /* those whose bytes are in the raw area */
 	unsigned char *raw;                   /* packed chunks, or values from H5Dread in dataset order */
 	size_t room_raw;
+	int decoders;
 	struct hs_codec **codec;              /* one a decoding thread */
 	unsigned char **work;                 /* one unpacked chunk, one a decoding thread */
 
@@ -90,18 +92,23 @@ static enum hs_dtype delivered_as(enum hs_rows_as as, enum hs_dtype stored)
 	}
 }
 
-/* Filters we undo ourselves: shuffle, deflate, fletcher32, in this order, each at most once. */
-static bool known_pipeline(hid_t dcpl, struct hs_pipeline *how)
+/* Filters we undo ourselves: shuffle of whole elements, deflate, fletcher32, in this order, each at most once, on every chunk. */
+static bool known_pipeline(hid_t dcpl, size_t element, struct hs_pipeline *how)
 {
 	static const H5Z_filter_t order[] = { H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE, H5Z_FILTER_FLETCHER32 };
 	const int n = H5Pget_nfilters(dcpl);
 	size_t place = 0;
 	bool *const has[] = { &how->shuffle, &how->deflate, &how->fletcher };
-	*how = (struct hs_pipeline){ 0 };
+	unsigned chunk_options = 0;
+	*how = (struct hs_pipeline){ .element = element };
+	if (H5Pget_chunk_opts(dcpl, &chunk_options) < 0 || chunk_options & H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS)
+		return false;                 /* chunks over the edge are stored bare, and their mask does not say so */
 	for (int i = 0; i < n; i++) {
-		unsigned flags, config;
-		size_t n_values = 0;
-		const H5Z_filter_t id = H5Pget_filter2(dcpl, (unsigned)i, &flags, &n_values, NULL, 0, NULL, &config);
+		unsigned flags, config, value = 0;
+		size_t n_values = 1;
+		const H5Z_filter_t id = H5Pget_filter2(dcpl, (unsigned)i, &flags, &n_values, &value, 0, NULL, &config);
+		if (id == H5Z_FILTER_SHUFFLE && value != element)
+			return false;
 		while (place < HS_LEN(order) && order[place] != id)
 			place++;
 		if (place == HS_LEN(order))
@@ -143,8 +150,6 @@ static int open_dataset(struct hs_rows *r, struct hs_err *err)
 	}
 	const bool regrouped = r->regrouped;
 	r->way = WAY_H5READ;
-	r->fill = hs_must_alloc(1, r->element_in);
-	H5Pget_fill_value(dcpl, hs_h5_type_native(v->dtype), r->fill);
 	if (offset != HADDR_UNDEF) {          /* contiguous: plain bytes of the file, HDF5 is not needed any more */
 		const int64_t size = (int64_t)r->element_in;
 		int64_t stride[HS_MAX_RANK], step = size;
@@ -157,10 +162,11 @@ static int open_dataset(struct hs_rows *r, struct hs_err *err)
 		r->v.end = UINT64_MAX;
 		r->v.big_endian = r->big_endian;
 		r->way = WAY_RAW;
-	} else if (layout == H5D_CHUNKED && plain && !regrouped && known_pipeline(dcpl, &r->pipeline) &&
+	} else if (layout == H5D_CHUNKED && plain && !regrouped && known_pipeline(dcpl, r->element_in, &r->pipeline) &&
 		H5Pget_chunk(dcpl, H5S_MAX_RANK, chunk) == rank) {
 		r->way = WAY_CHUNKS;
-		r->pipeline.element = r->element_in;
+		r->fill = hs_must_alloc(1, r->element_in);
+		H5Pget_fill_value(dcpl, r->file_type, r->fill);
 		for (int i = 0; i < rank; i++)
 			r->chunk[i] = (size_t)chunk[i];
 		if (!hs_product(r->chunk, r->disk_rank, &r->chunk_bytes) || !hs_mul(r->chunk_bytes, r->element_in, &r->chunk_bytes) ||
@@ -178,10 +184,15 @@ static int plan_slabs(struct hs_rows *r, struct hs_err *err)
 {
 	const struct hs_values *v = &r->v;
 	const uint64_t memory = r->options.memory ? r->options.memory : UINT64_C(256) << 20;
-	/* a row costs: two batch buffers, its stored form when converted, its packed or file-order form */
+	/* a decoding thread holds an unpacked chunk, and one between two filters; large chunks are decoded by fewer threads */
+	const uint64_t decoder = r->chunk_bytes * (r->pipeline.shuffle && r->pipeline.deflate ? 2 : 1);
+	for (r->decoders = threads(r); r->decoders > 1 && (uint64_t)r->decoders * decoder > memory / 4;)
+		r->decoders--;
+	/* a row costs: two batch buffers, its stored form when converted, its packed or file-order form, its part of the list of chunks */
 	const bool converted = r->delivered != v->dtype || v->half;
-	const uint64_t row_cost = 2 * r->row_out + 2 + (converted ? r->row_in : 0) + (r->way == WAY_CHUNKS || r->way == WAY_H5READ ? r->row_in : 0);
-	const uint64_t fixed = 2 * r->source.block_rows * r->row_out + (uint64_t)threads(r) * r->chunk_bytes + (r->way == WAY_RAW ? RAW_SPAN : 0);
+	const uint64_t row_cost = 2 * r->row_out + 2 + (converted ? r->row_in : 0) + (r->way == WAY_CHUNKS || r->way == WAY_H5READ ? r->row_in : 0) +
+		(r->way == WAY_CHUNKS ? r->row_in / r->chunk_bytes * sizeof(struct packed_chunk) : 0);
+	const uint64_t fixed = 2 * r->source.block_rows * r->row_out + (uint64_t)r->decoders * decoder + (r->way == WAY_RAW ? RAW_SPAN : 0);
 	if (memory < fixed + row_cost) {
 		char need[16], have[16];
 		return hs_fail(err, HS_SYSTEM, "spectra of %zu channels need at least --memory %s more than the %s left for them", r->source.n_chan,
@@ -237,10 +248,15 @@ static int allocate(struct hs_rows *r, struct hs_err *err)
 	if (r->delivered != r->v.dtype || r->v.half)
 		if (!(r->stored = hs_alloc(r->slab_rows, r->row_in, err)))
 			return -1;
+	if (r->way == WAY_CHUNKS || r->way == WAY_H5READ) {       /* as many bytes as planned, touched only where they are needed */
+		if (!(r->raw = hs_alloc(r->slab_rows, r->row_in, err)))
+			return -1;
+		r->room_raw = r->slab_rows * r->row_in;
+	}
 	if (r->way == WAY_CHUNKS) {
-		r->codec = hs_must_alloc((size_t)threads(r), sizeof(void *));
-		r->work = hs_must_alloc((size_t)threads(r), sizeof(void *));
-		for (int t = 0; t < threads(r); t++) {
+		r->codec = hs_must_alloc((size_t)r->decoders, sizeof(void *));
+		r->work = hs_must_alloc((size_t)r->decoders, sizeof(void *));
+		for (int t = 0; t < r->decoders; t++) {
 			r->codec[t] = hs_codec_new();
 			if (!(r->work[t] = hs_alloc(r->chunk_bytes, 1, err)))
 				return -1;
@@ -266,8 +282,8 @@ int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const st
 	bool sane = hs_product(values->n, n_nav, &r->source.n_rows) && hs_product(values->n + n_nav, values->sig_rank, &r->source.n_chan) &&
 		hs_mul(r->source.n_chan, r->element_in > 2 ? r->element_in : hs_dtype_size(values->dtype), &r->row_in) &&
 		hs_mul(r->source.n_chan, r->element_out, &r->row_out);
-	size_t total;
-	sane = sane && hs_mul(r->source.n_rows, r->row_out, &total) && r->source.n_rows && r->source.n_chan;
+	size_t total;                         /* strides are signed */
+	sane = sane && hs_mul(r->source.n_rows, r->row_out > r->row_in ? r->row_out : r->row_in, &total) && total <= PTRDIFF_MAX && total;
 	r->source.block_rows = hs_block_rows(r->source.n_chan);
 	if (r->source.block_rows > r->source.n_rows)     /* fewer rows than a block: no memory for what is not there */
 		r->source.block_rows = r->source.n_rows ? r->source.n_rows : 1;
@@ -346,14 +362,39 @@ static int make_room(struct hs_rows *r, size_t want, struct hs_err *err)
 	return 0;
 }
 
-static int fetch_chunks(struct hs_rows *r, const struct slab *s, struct hs_err *err)
+static int decode_chunks(struct hs_rows *r, const struct slab *s, unsigned char *to, struct hs_err *err);
+
+/* Where the slab's values go as they are stored. */
+static unsigned char *slab_place(const struct hs_rows *r)
 {
-	size_t lo[HS_MAX_RANK], n[HS_MAX_RANK], first[HS_MAX_RANK], count[HS_MAX_RANK], total = 1, at[HS_MAX_RANK] = { 0 };
+	return r->stored ? r->stored : r->batch[r->filling] + r->source.block_rows * r->row_out;
+}
+
+/* Where chunk i of the slab begins, in dataset dimensions. */
+static void chunk_start(const struct hs_rows *r, size_t i, size_t start[HS_MAX_RANK])
+{
+	for (size_t k = r->disk_rank; k-- > 0; i /= r->n_chunks[k])
+		start[k] = (r->first_chunk[k] + i % r->n_chunks[k]) * r->chunk[k];
+}
+
+static void chunk_offset(const struct hs_rows *r, size_t i, hsize_t offset[HS_MAX_RANK])
+{
+	size_t start[HS_MAX_RANK];
+	chunk_start(r, i, start);
+	for (size_t k = 0; k < r->disk_rank; k++)
+		offset[k] = start[k];
+}
+
+/* Which chunks the slab touches and how long each is. */
+static int list_chunks(struct hs_rows *r, const struct slab *s, struct hs_err *err)
+{
+	size_t lo[HS_MAX_RANK], n[HS_MAX_RANK], total = 1;
+	hsize_t offset[HS_MAX_RANK];
 	disk_box(r, s, lo, n);
 	for (size_t k = 0; k < r->disk_rank; k++) {
-		first[k] = lo[k] / r->chunk[k];
-		count[k] = (lo[k] + n[k] - 1) / r->chunk[k] - first[k] + 1;
-		total *= count[k];
+		r->first_chunk[k] = lo[k] / r->chunk[k];
+		r->n_chunks[k] = (lo[k] + n[k] - 1) / r->chunk[k] - r->first_chunk[k] + 1;
+		total *= r->n_chunks[k];
 	}
 	if (total > r->room_packed) {
 		free(r->packed);
@@ -363,36 +404,54 @@ static int fetch_chunks(struct hs_rows *r, const struct slab *s, struct hs_err *
 		r->room_packed = total;
 	}
 	r->n_packed = total;
-	/* two rounds: sizes, then bytes, so that the raw area is made once */
-	size_t bytes = 0;
-	for (int round = 0; round < 2; round++) {
-		memset(at, 0, sizeof at);
-		for (size_t i = 0; i < total; i++) {
-			struct packed_chunk *c = &r->packed[i];
-			hsize_t offset[HS_MAX_RANK], stored = 0;
-			for (size_t k = 0; k < r->disk_rank; k++)
-				offset[k] = (hsize_t)(c->start[k] = (first[k] + at[k]) * r->chunk[k]);
-			if (round == 0) {
-				c->missing = H5Dget_chunk_storage_size(r->dataset, offset, &stored) < 0 || !stored;
-				if (stored > 2 * (hsize_t)r->chunk_bytes + 4096)
-					return hs_fail(err, HS_BAD_DATA, "'%s' is damaged: a chunk of '%s' promises %llu bytes", r->v.file->name, r->v.path,
-						(unsigned long long)stored);
-				c->at = bytes;
-				c->n = (size_t)stored;
-				bytes += (size_t)stored;
-			} else if (!c->missing && H5Dread_chunk(r->dataset, H5P_DEFAULT, offset, &c->mask, r->raw + c->at) < 0) {
-				return hs_h5_fail(err, HS_BAD_DATA, "'%s' is damaged: cannot read a chunk of '%s'", r->v.file->name, r->v.path);
-			}
-			for (size_t k = r->disk_rank; k-- > 0;) {
-				if (++at[k] < count[k])
-					break;
-				at[k] = 0;
-			}
-		}
-		if (round == 0 && make_room(r, bytes ? bytes : 1, err) < 0)
-			return -1;
+	for (size_t i = 0; i < total; i++) {
+		hsize_t stored = 0;
+		chunk_offset(r, i, offset);
+		r->packed[i].missing = H5Dget_chunk_storage_size(r->dataset, offset, &stored) < 0 || !stored;
+		r->packed[i].n = (size_t)stored;
+		if (stored > 2 * (hsize_t)r->chunk_bytes + 4096)
+			return hs_fail(err, HS_BAD_DATA, "'%s' is damaged: a chunk of '%s' promises %llu bytes", r->v.file->name, r->v.path,
+				(unsigned long long)stored);
 	}
 	return 0;
+}
+
+/* Bytes of the next chunks, as many as fit the raw area and at least one. */
+static int fetch_wave(struct hs_rows *r, struct hs_err *err)
+{
+	size_t bytes = 0;
+	hsize_t offset[HS_MAX_RANK];
+	for (r->wave = r->wave_end; r->wave_end < r->n_packed; r->wave_end++) {
+		struct packed_chunk *c = &r->packed[r->wave_end];
+		if (c->missing)
+			continue;
+		if (bytes && c->n > r->room_raw - bytes)
+			break;
+		if (!bytes && make_room(r, c->n, err) < 0)
+			return -1;
+		c->at = bytes;
+		bytes += c->n;
+		chunk_offset(r, r->wave_end, offset);
+		if (H5Dread_chunk(r->dataset, H5P_DEFAULT, offset, &c->mask, r->raw + c->at) < 0)
+			return hs_h5_fail(err, HS_BAD_DATA, "'%s' is damaged: cannot read a chunk of '%s'", r->v.file->name, r->v.path);
+	}
+	return 0;
+}
+
+/* The packed chunks of a slab. Where they reach far beyond it their bytes do not fit at once: then all but the last of them are
+ * decoded here, in waves. */
+static int fetch_chunks(struct hs_rows *r, const struct slab *s, struct hs_err *err)
+{
+	if (list_chunks(r, s, err) < 0)
+		return -1;
+	r->wave_end = 0;
+	while (fetch_wave(r, err) == 0) {
+		if (r->wave_end == r->n_packed)
+			return 0;
+		if (decode_chunks(r, s, slab_place(r), err) < 0)
+			return -1;
+	}
+	return -1;
 }
 
 /* Reads a box of the dataset into `to`, converted to the delivered element. */
@@ -504,13 +563,14 @@ static void slab_strides(const struct hs_rows *r, const struct slab *s, int64_t 
 		stride[d] = step;
 }
 
-/* One unpacked chunk (dataset order) into the slab, the part of it that the slab covers. */
-static void place_chunk(const struct hs_rows *r, const struct slab *s, const struct packed_chunk *c, const unsigned char *values,
-	size_t value_step, unsigned char *to)
+/* One unpacked chunk (dataset order), number index of the slab, into the slab, the part of it that the slab covers. */
+static void place_chunk(const struct hs_rows *r, const struct slab *s, size_t index, const unsigned char *values, size_t value_step,
+	unsigned char *to)
 {
 	const struct hs_values *v = &r->v;
 	int64_t slab_stride[HS_MAX_RANK], chunk_stride[HS_MAX_RANK], to_stride[HS_MAX_RANK], from_stride[HS_MAX_RANK];
-	size_t lo[HS_MAX_RANK], n[HS_MAX_RANK], box[HS_MAX_RANK];
+	size_t lo[HS_MAX_RANK], n[HS_MAX_RANK], box[HS_MAX_RANK], start[HS_MAX_RANK];
+	chunk_start(r, index, start);
 	slab_strides(r, s, slab_stride);
 	disk_box(r, s, lo, n);
 	int64_t step = (int64_t)value_step;
@@ -520,10 +580,10 @@ static void place_chunk(const struct hs_rows *r, const struct slab *s, const str
 	for (size_t d = 0; d < v->rank; d++)
 		logical_of[v->disk_dim[d]] = d;
 	for (size_t k = 0; k < r->disk_rank; k++) {        /* dataset order: the chunk is read in its own order */
-		const size_t d = logical_of[k], from = c->start[k] > lo[k] ? c->start[k] : lo[k],
-			     end_slab = lo[k] + n[k], end_chunk = c->start[k] + r->chunk[k], end = end_slab < end_chunk ? end_slab : end_chunk;
+		const size_t d = logical_of[k], from = start[k] > lo[k] ? start[k] : lo[k],
+			     end_slab = lo[k] + n[k], end_chunk = start[k] + r->chunk[k], end = end_slab < end_chunk ? end_slab : end_chunk;
 		box[k] = end - from;
-		values += (int64_t)(from - c->start[k]) * chunk_stride[k];
+		values += (int64_t)(from - start[k]) * chunk_stride[k];
 		from_stride[k] = chunk_stride[k];
 		const size_t place = v->flip[d] ? n[k] - 1 - (from - lo[k]) : from - lo[k];
 		to += (int64_t)place * slab_stride[d];
@@ -535,12 +595,12 @@ static void place_chunk(const struct hs_rows *r, const struct slab *s, const str
 static int decode_chunks(struct hs_rows *r, const struct slab *s, unsigned char *to, struct hs_err *err)
 {
 	const char *trouble = NULL;
-#pragma omp parallel for schedule(dynamic) num_threads(threads(r))
-	for (size_t i = 0; i < r->n_packed; i++) {
+#pragma omp parallel for schedule(dynamic) num_threads(r->decoders)
+	for (size_t i = r->wave; i < r->wave_end; i++) {
 		const int t = omp_get_thread_num();
 		const struct packed_chunk *c = &r->packed[i];
 		if (c->missing) {
-			place_chunk(r, s, c, r->fill, 0, to);
+			place_chunk(r, s, i, r->fill, 0, to);
 			continue;
 		}
 		const char *why = hs_unpack_chunk(r->codec[t], &r->pipeline, c->mask, r->raw + c->at, c->n, r->work[t], r->chunk_bytes);
@@ -548,7 +608,7 @@ static int decode_chunks(struct hs_rows *r, const struct slab *s, unsigned char 
 #pragma omp critical(hs_rows_trouble)
 			trouble = why;
 		} else {
-			place_chunk(r, s, c, r->work[t], r->element_in, to);
+			place_chunk(r, s, i, r->work[t], r->element_in, to);
 		}
 	}
 	return trouble ? hs_fail(err, HS_BAD_DATA, "'%s' is damaged: %s in a chunk of '%s'", r->v.file->name, trouble, r->v.path) : 0;
@@ -762,7 +822,7 @@ static int decode(struct hs_rows *r, struct hs_err *err)
 {
 	const struct slab *s = &r->slab;
 	const size_t head = r->source.block_rows;       /* left-over rows end where the slab begins */
-	unsigned char *out = r->batch[r->filling] + head * r->row_out, *to = r->stored ? r->stored : out;
+	unsigned char *out = r->batch[r->filling] + head * r->row_out, *to = slab_place(r);
 	uint8_t *skip = r->skip[r->filling] + head;
 	int verdict = 0;
 	if (r->way == WAY_CHUNKS)
@@ -874,7 +934,7 @@ void hs_rows_close(struct hs_rows *r)
 		free(r->batch[i]);
 		free(r->skip[i]);
 	}
-	for (int t = 0; r->codec && t < threads(r); t++) {
+	for (int t = 0; r->codec && t < r->decoders; t++) {
 		hs_codec_free(r->codec[t]);
 		free(r->work[t]);
 	}
