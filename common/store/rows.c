@@ -58,12 +58,14 @@ struct hs_rows {
 	size_t n_packed, room_packed;
 	size_t first_chunk[HS_MAX_RANK], n_chunks[HS_MAX_RANK];    /* which those are, along each dataset dimension */
 	size_t wave, wave_end;                /* those whose bytes are in the raw area */
-	unsigned char *raw;                   /* packed chunks, or values from H5Dread in dataset order */
+	unsigned char *raw;                   /* packed chunks, values from H5Dread in dataset order, or a span of a raw file */
 	size_t room_raw;
 	int decoders;
 	struct hs_codec **codec;              /* one a decoding thread */
 	unsigned char **work;                 /* one unpacked chunk, one a decoding thread */
 
+	bool marked;                          /* integers: this value means "not measured" */
+	unsigned char mark[8];
 	unsigned char *stored;                /* a slab before conversion, when it is converted */
 	unsigned char *batch[2];              /* a block of left-over rows, then a slab */
 	uint8_t *skip[2];
@@ -248,11 +250,10 @@ static int allocate(struct hs_rows *r, struct hs_err *err)
 	if (r->delivered != r->v.dtype || r->v.half)
 		if (!(r->stored = hs_alloc(r->slab_rows, r->row_in, err)))
 			return -1;
-	if (r->way == WAY_CHUNKS || r->way == WAY_H5READ) {       /* as many bytes as planned, touched only where they are needed */
-		if (!(r->raw = hs_alloc(r->slab_rows, r->row_in, err)))
-			return -1;
-		r->room_raw = r->slab_rows * r->row_in;
-	}
+	/* as many bytes as planned, touched only where they are needed */
+	r->room_raw = r->way == WAY_RAW ? RAW_SPAN : r->way == WAY_MEMORY ? 0 : r->slab_rows * r->row_in;
+	if (!(r->raw = hs_alloc(r->room_raw, 1, err)))
+		return -1;
 	if (r->way == WAY_CHUNKS) {
 		r->codec = hs_must_alloc((size_t)r->decoders, sizeof(void *));
 		r->work = hs_must_alloc((size_t)r->decoders, sizeof(void *));
@@ -263,6 +264,20 @@ static int allocate(struct hs_rows *r, struct hs_err *err)
 		}
 	}
 	return 0;
+}
+
+/* The fill value as an element of the stored integer type; one that the type cannot hold marks nothing. */
+static void set_mark(struct hs_rows *r)
+{
+	static const struct { double low, beyond; } range[] = { [HS_U8] = { 0, 0x1p8 }, [HS_I8] = { -0x1p7, 0x1p7 }, [HS_U16] = { 0, 0x1p16 },
+		[HS_I16] = { -0x1p15, 0x1p15 }, [HS_U32] = { 0, 0x1p32 }, [HS_I32] = { -0x1p31, 0x1p31 }, [HS_U64] = { 0, 0x1p64 },
+		[HS_I64] = { -0x1p63, 0x1p63 } };
+	const double v = r->options.fill;
+	if (!r->options.has_fill || r->v.dtype > HS_I64 || !(v >= range[r->v.dtype].low && v < range[r->v.dtype].beyond) || floor(v) != v)
+		return;
+	const uint64_t bits = v < 0 ? (uint64_t)(int64_t)v : (uint64_t)v;
+	memcpy(r->mark, &bits, r->element_in);
+	r->marked = true;
 }
 
 int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const struct hs_rows_options *options, struct hs_err *err)
@@ -287,6 +302,7 @@ int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const st
 	r->source.block_rows = hs_block_rows(r->source.n_chan);
 	if (r->source.block_rows > r->source.n_rows)     /* fewer rows than a block: no memory for what is not there */
 		r->source.block_rows = r->source.n_rows ? r->source.n_rows : 1;
+	set_mark(r);
 	int verdict = 0;
 	if (!sane)
 		verdict = hs_fail(err, HS_BAD_DATA, "the values are empty or absurdly many");
@@ -454,48 +470,89 @@ static int fetch_chunks(struct hs_rows *r, const struct slab *s, struct hs_err *
 	return -1;
 }
 
-/* Reads a box of the dataset into `to`, converted to the delivered element. */
-static int read_by_h5(const struct hs_rows *r, const hsize_t *start, const hsize_t *size, void *to, struct hs_err *err)
+/* The type values have in memory. HDF5 matches the parts of a compound by name, so those of complex numbers and the field keep
+ * the names they have in the file. Caller closes. */
+static hid_t memory_type(const struct hs_rows *r)
 {
-	const struct hs_values *v = &r->v;
-	hid_t memory_type = hs_h5_type_native(v->dtype), type = memory_type;
-	if (v->field) {
+	const char *field = r->v.field;
+	hid_t native = hs_h5_type_native(r->v.dtype), type, outer;
+	hid_t stored = field ? H5Tget_member_type(r->file_type, (unsigned)H5Tget_member_index(r->file_type, field)) : H5Tcopy(r->file_type);
+	if (hs_dtype_is_complex(r->v.dtype) && stored >= 0 && H5Tget_class(stored) == H5T_COMPOUND && H5Tget_nmembers(stored) == 2) {
 		type = H5Tcreate(H5T_COMPOUND, r->element_in);
-		H5Tinsert(type, v->field, 0, memory_type);
+		for (unsigned i = 0; i < 2; i++) {
+			char *name = H5Tget_member_name(stored, i);
+			if (name)
+				H5Tinsert(type, name, i * r->element_in / 2, r->v.dtype == HS_C64 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE);
+			H5free_memory(name);
+		}
+	} else {
+		type = H5Tcopy(native);
 	}
-	hid_t space = H5Dget_space(r->dataset), box = r->disk_rank ? H5Screate_simple((int)r->disk_rank, size, NULL) : H5Screate(H5S_SCALAR);
-	if (r->disk_rank)
-		H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
-	const herr_t verdict = H5Dread(r->dataset, type, box, space, H5P_DEFAULT, to);
-	if (v->field)
-		H5Tclose(type);
-	H5Sclose(box);
-	H5Sclose(space);
-	return verdict < 0 ? hs_h5_fail(err, HS_BAD_DATA, "cannot read '%s' in '%s'", v->path, v->file->name) : 0;
+	if (stored >= 0)
+		H5Tclose(stored);
+	if (!field)
+		return type;
+	outer = H5Tcreate(H5T_COMPOUND, r->element_in);
+	H5Tinsert(outer, field, 0, type);
+	H5Tclose(type);
+	return outer;
 }
 
-/* A regrouped slab is one run of elements in C order; it is read as the whole first-dimension rows that cover it, then
- * moved to the front. */
+/* Reads what is selected of the dataset into `to`, n elements one after the other. */
+static int read_by_h5(const struct hs_rows *r, hid_t selection, size_t n, void *to, struct hs_err *err)
+{
+	const hsize_t count = n;
+	hid_t type = memory_type(r), line = H5Screate_simple(1, &count, NULL);
+	const herr_t verdict = H5Dread(r->dataset, type, line, selection, H5P_DEFAULT, to);
+	H5Tclose(type);
+	H5Sclose(line);
+	return verdict < 0 ? hs_h5_fail(err, HS_BAD_DATA, "cannot read '%s' in '%s'", r->v.path, r->v.file->name) : 0;
+}
+
+/* Adds elements [first, first + count) in C order, counted below index start[0 .. k-1] of the dimensions before k. */
+static void select_run(const struct hs_rows *r, hid_t space, size_t k, hsize_t *start, size_t first, size_t count)
+{
+	hsize_t size[HS_MAX_RANK];
+	size_t inner = 1;
+	for (size_t i = k + 1; i < r->disk_rank; i++)
+		inner *= r->disk_n[i];
+	for (size_t done; count; first += done, count -= done) {
+		const size_t left = inner - first % inner;
+		start[k] = first / inner;
+		if (left < inner || count < inner) {          /* a part of one index */
+			done = left < count ? left : count;
+			select_run(r, space, k + 1, start, first % inner, done);
+			continue;
+		}
+		done = count / inner * inner;
+		for (size_t i = 0; i < r->disk_rank; i++)
+			size[i] = i < k ? 1 : i == k ? done / inner : r->disk_n[i];
+		for (size_t i = k + 1; i < r->disk_rank; i++)
+			start[i] = 0;
+		H5Sselect_hyperslab(space, H5S_SELECT_OR, start, NULL, size, NULL);
+	}
+}
+
+/* A regrouped slab is one run of elements in C order. */
 static int fetch_run(struct hs_rows *r, const struct slab *s, struct hs_err *err)
 {
 	const struct hs_values *v = &r->v;
-	size_t lo[HS_MAX_RANK], n[HS_MAX_RANK], corner = 0, row = 1;
+	size_t lo[HS_MAX_RANK], n[HS_MAX_RANK], corner = 0;
 	for (size_t d = 0; d < v->rank; d++)
 		if (v->disk_dim[d] != d)
 			return hs_fail(err, HS_BAD_DATA, "'%s' in '%s' is both regrouped and transposed", v->path, v->file->name);
 	disk_box(r, s, lo, n);
 	for (size_t d = 0; d < v->rank; d++)
 		corner = corner * v->n[d] + lo[d];
-	for (size_t k = 1; k < r->disk_rank; k++)
-		row *= r->disk_n[k];
-	const size_t run = s->n_rows * r->source.n_chan, first = corner / row, last = (corner + run - 1) / row;
-	hsize_t start[HS_MAX_RANK] = { first }, size[HS_MAX_RANK] = { last - first + 1 };
-	for (size_t k = 1; k < r->disk_rank; k++)
-		size[k] = r->disk_n[k];
-	if (make_room(r, (last - first + 1) * row * r->element_in, err) < 0 || read_by_h5(r, start, size, r->raw, err) < 0)
-		return -1;
-	memmove(r->raw, r->raw + (corner - first * row) * r->element_in, run * r->element_in);
-	return 0;
+	hid_t space = H5Dget_space(r->dataset);
+	hsize_t start[HS_MAX_RANK];
+	if (r->disk_rank) {
+		H5Sselect_none(space);
+		select_run(r, space, 0, start, corner, s->n_rows * r->source.n_chan);
+	}
+	const int verdict = read_by_h5(r, space, s->n_rows * r->source.n_chan, r->raw, err);
+	H5Sclose(space);
+	return verdict;
 }
 
 /* Everything else - odd types, unknown filters, compact and virtual layouts - comes through H5Dread in dataset order. */
@@ -505,14 +562,17 @@ static int fetch_by_h5(struct hs_rows *r, const struct slab *s, struct hs_err *e
 	hsize_t start[HS_MAX_RANK], size[HS_MAX_RANK];
 	if (r->regrouped)
 		return fetch_run(r, s, err);
-	if (make_room(r, s->n_rows * r->row_in, err) < 0)
-		return -1;
 	disk_box(r, s, lo, n);
 	for (size_t k = 0; k < r->disk_rank; k++) {
 		start[k] = lo[k];
 		size[k] = n[k];
 	}
-	return read_by_h5(r, start, size, r->raw, err);
+	hid_t space = H5Dget_space(r->dataset);
+	if (r->disk_rank)
+		H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
+	const int verdict = read_by_h5(r, space, s->n_rows * r->source.n_chan, r->raw, err);
+	H5Sclose(space);
+	return verdict;
 }
 
 /* ------------------------------------------------------------------ decode: in the worker thread */
@@ -614,7 +674,8 @@ static int decode_chunks(struct hs_rows *r, const struct slab *s, unsigned char 
 	return trouble ? hs_fail(err, HS_BAD_DATA, "'%s' is damaged: %s in a chunk of '%s'", r->v.file->name, trouble, r->v.path) : 0;
 }
 
-/* Bytes [at, at + n) of a raw file; what lies behind v->end or the end of the file reads as "not measured". */
+/* Bytes [at, at + n) of a raw file; what lies behind v->end or the end of the file reads as "not measured". An HDF5 file that ends
+ * before its values do is damaged. */
 static int read_span(const struct hs_rows *r, uint64_t at, unsigned char *to, size_t n, struct hs_err *err)
 {
 	while (n) {
@@ -624,6 +685,8 @@ static int read_span(const struct hs_rows *r, uint64_t at, unsigned char *to, si
 			continue;
 		if (k < 0)
 			return hs_fail_errno(err, "cannot read the values");
+		if (k == 0 && r->dataset >= 0)
+			return hs_fail(err, HS_BAD_DATA, "'%s' is truncated: it ends within '%s'", r->v.file->name, r->v.path);
 		if (k == 0) {                 /* all ones is a NaN in every float format and byte order; integers get 0 */
 			memset(to, hs_dtype_is_float(r->v.dtype) || hs_dtype_is_complex(r->v.dtype) ? 0xff : 0, n);
 			return 0;
@@ -685,12 +748,7 @@ static int decode_raw(struct hs_rows *r, const struct slab *s, unsigned char *to
 		if (v->flip[d])
 			to += (int64_t)(s->n[d] - 1) * slab_stride[d];
 	}
-	unsigned char *work = hs_alloc(RAW_SPAN, 1, err);
-	if (!work)
-		return -1;
-	const int verdict = read_box(r, at, file_stride, to, to_stride, n, v->rank, work, err);
-	free(work);
-	return verdict;
+	return read_box(r, at, file_stride, to, to_stride, n, v->rank, r->raw, err);
 }
 
 /* Values that are in memory, whole (v->memory) or the slab only (raw, dataset order), into the slab. */
@@ -786,36 +844,60 @@ static void convert(const struct hs_rows *r, const unsigned char *from, unsigned
 	}
 }
 
-/* The sum of x * 0 over a row is 0 exactly when all values are finite; it vectorises, isfinite in a loop does not. */
+/* The sum of x * 0 is 0 exactly when all values are finite; it vectorises, isfinite in a loop does not. */
+static bool all_finite_f32(const float *x, size_t n)
+{
+	float zero = 0;
+#pragma omp simd reduction(+ : zero)
+	for (size_t i = 0; i < n; i++)
+		zero += x[i] * 0;
+	return zero == 0;
+}
+
+static bool all_finite_f64(const double *x, size_t n)
+{
+	double zero = 0;
+#pragma omp simd reduction(+ : zero)
+	for (size_t i = 0; i < n; i++)
+		zero += x[i] * 0;
+	return zero == 0;
+}
+
+static bool holds(const unsigned char *row, size_t n, size_t element, const unsigned char *value)
+{
+	unsigned found = 0;
+	switch (element) {
+#define LOOK_FOR(T)                                                                 \
+	{                                                                           \
+		T wanted, x;                                                        \
+		memcpy(&wanted, value, sizeof wanted);                              \
+		for (size_t i = 0; i < n; i++) {                                    \
+			memcpy(&x, row + i * sizeof x, sizeof x);                   \
+			found |= x == wanted;                                       \
+		}                                                                   \
+	}                                                                           \
+	break
+	case 1: LOOK_FOR(uint8_t);
+	case 2: LOOK_FOR(uint16_t);
+	case 4: LOOK_FOR(uint32_t);
+	case 8: LOOK_FOR(uint64_t);
+#undef LOOK_FOR
+	default: break;
+	}
+	return found;
+}
+
 static bool row_is_bad(const struct hs_rows *r, const unsigned char *row, const unsigned char *stored_row)
 {
 	const size_t n = r->source.n_chan;
-	if (r->delivered == HS_F32) {
-		const float *x = (const float *)(const void *)row;
-		float zero = 0;
-#pragma omp simd reduction(+ : zero)
-		for (size_t i = 0; i < n; i++)
-			zero += x[i] * 0;
-		if (!(zero == 0))
-			return true;
-	} else if (r->delivered == HS_F64) {
-		const double *x = (const double *)(const void *)row;
-		double zero = 0;
-#pragma omp simd reduction(+ : zero)
-		for (size_t i = 0; i < n; i++)
-			zero += x[i] * 0;
-		if (!(zero == 0))
-			return true;
+	switch (r->delivered) {
+	case HS_F32: if (!all_finite_f32((const float *)(const void *)row, n)) return true; break;
+	case HS_C64: if (!all_finite_f32((const float *)(const void *)row, 2 * n)) return true; break;
+	case HS_F64: if (!all_finite_f64((const double *)(const void *)row, n)) return true; break;
+	case HS_C128: if (!all_finite_f64((const double *)(const void *)row, 2 * n)) return true; break;
+	default: break;
 	}
-	if (!r->options.has_fill || !stored_row)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		double v;
-		hs_dtype_to_double(r->v.dtype, stored_row + i * r->element_in, &v, 1);
-		if (v == r->options.fill)
-			return true;
-	}
-	return false;
+	return r->marked && holds(stored_row, n, r->element_in, r->mark);
 }
 
 static int decode(struct hs_rows *r, struct hs_err *err)
@@ -844,7 +926,7 @@ static int decode(struct hs_rows *r, struct hs_err *err)
 		if (r->stored)
 			convert(r, row, out + i * r->row_out, r->source.n_chan);
 		const uint8_t masked = r->options.mask ? r->options.mask[s->first_row + i] : 0;
-		skip[i] = masked ? 1 : row_is_bad(r, out + i * r->row_out, hs_dtype_is_float(r->v.dtype) ? NULL : row);
+		skip[i] = masked ? 1 : row_is_bad(r, out + i * r->row_out, row);
 	}
 	return 0;
 }
