@@ -31,7 +31,7 @@ bool hs_chunk_for(const size_t *n, size_t rank, size_t sig_rank, size_t element,
 		return false;
 	const double target = (double)HS_CHUNK_BYTES / (double)element;
 	double pixels = sig_rank == 1 && n_nav ? fmax(fmax(sqrt(target * nav / sig), target / sig), 1) : fmax(target / sig, 1);
-	pixels = fmin(pixels, nav);
+	pixels = fmin(pixels, fmin(nav, 3 * target));         /* few channels: stay below the 1 MiB that HDF5's chunk cache holds */
 	share(n, n_nav, pixels, nav, chunk);
 	/* a row of chunks along the first dimensions must fit one band; what it loses there the channels get */
 	double inner = nav * sig * (double)element;
