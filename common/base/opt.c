@@ -109,8 +109,9 @@ static int parse_long(const struct hs_opt_table *table, size_t n_tables, int arg
 	const char *word = argv[*i] + 2, *equals = strchr(word, '=');
 	const size_t len = equals ? (size_t)(equals - word) : strlen(word);
 	const struct hs_opt *o = find_name(table, n_tables, word, len);
-	if (!o && !equals && hs_starts(word, "no-") && (o = find_name(table, n_tables, word + 3, len - 3)) && o->kind == HS_OPT_FLAG_KIND) {
-		*(bool *)o->place = false;
+	const struct hs_opt *flag = !o && !equals && hs_starts(word, "no-") ? find_name(table, n_tables, word + 3, len - 3) : NULL;
+	if (flag && flag->kind == HS_OPT_FLAG_KIND) {
+		*(bool *)flag->place = false;
 		return 0;
 	}
 	if (!o)
