@@ -2,8 +2,9 @@
  *
  * A named output is written as OUT.part beside it, then flushed, fsynced and renamed. Standard output gets an anonymous file
  * that is sent at the end (down a pipe by handover.h). A reader never sees half a file, and nothing is left behind: an
- * abandoned draft, a failed run and a deadly signal remove OUT.part. Data is not written to a terminal, and an existing
- * file is not replaced without force. */
+ * abandoned draft, a failed run and a deadly signal remove OUT.part; what a killed process left is taken over by the next.
+ * Two processes cannot write one output at once: OUT.part is locked. Data is not written to a terminal, and an existing file
+ * is not replaced without force, not even one that appeared meanwhile. */
 #ifndef HS_STORE_DRAFT_H
 #define HS_STORE_DRAFT_H
 
@@ -15,6 +16,7 @@ struct hs_draft {
 	int fd;                       /* write here, with HDF5's fd driver or by hand */
 	bool for_pipe;                /* leave the first 512 bytes free (user block), use no filters: it goes to another tool */
 	bool scratch;                 /* anonymous */
+	bool replace;                 /* an existing file */
 	int target;                   /* descriptor the anonymous file is sent to; -1 for a named file */
 	char *path, *part;
 };
