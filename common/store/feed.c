@@ -106,6 +106,8 @@ static int open_pipe(struct hs_feed *feed, struct hs_err *err)
 		hs_detail("stdin: taken over without a copy");
 		return 0;
 	}
+	if (n < (ssize_t)sizeof head && hs_handover_begins(head, (size_t)n))
+		return hs_fail(err, HS_BAD_DATA, "truncated stream: %zd bytes came through the pipe", n);
 	if (ours)
 		hs_detail("stdin: bytes are copied: %s", why);
 	if (spool(feed, head, (size_t)n, err) < 0)
@@ -142,7 +144,7 @@ int hs_feed_open(struct hs_feed *feed, const char *path, struct hs_err *err)
 		return -1;
 	}
 	feed->name = hs_must_dup(path);
-	feed->fd = open(path, O_RDONLY | O_CLOEXEC);
+	feed->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);       /* a named pipe is refused, not waited for */
 	if (feed->fd < 0 || fstat(feed->fd, &st) < 0)
 		hs_fail_errno(err, "cannot open '%s'", path);
 	else if (S_ISDIR(st.st_mode))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,10 @@ int hs_send_file(int file, uint64_t size, int to, struct hs_err *err)
 		}
 		if (k < 0 && errno == EINTR)
 			continue;
+		if (k < 0 && errno == EAGAIN) {       /* somebody made the pipe non-blocking */
+			poll(&(struct pollfd){ .fd = to, .events = POLLOUT }, 1, -1);
+			continue;
+		}
 		if (k <= 0) {
 			free(buffer);
 			if (k == 0)
@@ -168,6 +173,11 @@ static bool parse_offer(const char block[HS_HANDOVER_BYTES], struct offer *o)
 			    &o->ino, token) == 11 && o->pid > 0 && o->fd >= 0 && o->ack >= 0;
 }
 
+bool hs_handover_begins(const char *bytes, size_t n)
+{
+	return n >= sizeof magic - 1 && !memcmp(bytes, magic, sizeof magic - 1);
+}
+
 bool hs_handover_parse(const char block[HS_HANDOVER_BYTES], uint64_t *size)
 {
 	char digits[24] = "";
@@ -181,6 +191,21 @@ bool hs_handover_parse(const char block[HS_HANDOVER_BYTES], uint64_t *size)
 	}
 	*size = strtoull(digits, NULL, 10);
 	return *digits && *size >= HS_HANDOVER_BYTES && *size < UINT64_C(1) << 62;
+}
+
+/* Opens descriptor n of another process, only if it is of the kind expected: opening a device or a stranger's file could do harm. */
+static int open_theirs(long pid, int n, mode_t kind, int flags, struct stat *st)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%ld/fd/%d", pid, n);
+	if (stat(path, st) < 0 || (st->st_mode & S_IFMT) != kind)
+		return -1;
+	const int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && (fstat(fd, st) < 0 || (st->st_mode & S_IFMT) != kind)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 static int refuse(char why[80], const char *reason)
@@ -208,18 +233,16 @@ int hs_handover_take(const char block[HS_HANDOVER_BYTES], int from, char why[80]
 		return refuse(why, "the offerer is gone");
 	if (st.st_uid != geteuid())
 		return refuse(why, "another user");
-	snprintf(path, sizeof path, "/proc/%ld/fd/%d", o.pid, o.fd);
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	const int fd = open_theirs(o.pid, o.fd, S_IFREG, O_RDONLY, &st);
 	if (fd < 0)
 		return refuse(why, "the offered file cannot be opened");
 	char seen[HS_HANDOVER_BYTES];
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_dev != o.dev || (uint64_t)st.st_ino != o.ino ||
+	if ((uint64_t)st.st_dev != o.dev || (uint64_t)st.st_ino != o.ino ||
 		(uint64_t)st.st_size != o.size || pread(fd, seen, sizeof seen, 0) != sizeof seen || memcmp(seen, block, sizeof seen)) {
 		close(fd);
 		return refuse(why, "the offered file is another one");
 	}
-	snprintf(path, sizeof path, "/proc/%ld/fd/%d", o.pid, o.ack);
-	const int ack = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	const int ack = open_theirs(o.pid, o.ack, S_IFIFO, O_WRONLY, &st);
 	const bool told = ack >= 0 && write(ack, "A", 1) == 1;
 	if (ack >= 0)
 		close(ack);

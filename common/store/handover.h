@@ -15,6 +15,7 @@
 #define HS_STORE_HANDOVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -28,6 +29,9 @@ int hs_handover_send(int file, int to, struct hs_err *err);
 /* Reader: block holds the first 512 bytes that came through the pipe `from`. Is it our line? Then *size is the promised
  * length. */
 bool hs_handover_parse(const char block[HS_HANDOVER_BYTES], uint64_t *size);
+
+/* Do n bytes, perhaps fewer than a block, begin like our line? */
+bool hs_handover_begins(const char *bytes, size_t n);
 
 /* Tries to take the offer: a descriptor of the writer's file, or -1 with the reason in why[80]. */
 int hs_handover_take(const char block[HS_HANDOVER_BYTES], int from, char why[80]);
