@@ -8,14 +8,6 @@
 #include "base/str.h"
 #include "formats/h5set.h"
 
-struct search {
-	const struct hs_load_options *options;
-	size_t n;
-	struct hs_scan *scan;
-	char *why;
-	struct hs_err *err;
-};
-
 static bool is_array(struct hs_h5 *file, const char *group)
 {
 	double type = 0;
@@ -111,7 +103,7 @@ static struct hs_axis read_axis(struct hs_h5 *file, const char *group, size_t i,
 	return a;
 }
 
-static int add_array(struct search *s, struct hs_h5 *file, const char *group, const char *data)
+static int add_array(struct hs_h5set_search *s, struct hs_h5 *file, const char *group, const char *data)
 {
 	struct hs_h5_shape shape;
 	if (!hs_h5set_readable(file, data, &shape, &s->why) || shape.class != HS_H5_NUMBER)
@@ -139,7 +131,7 @@ static int add_array(struct search *s, struct hs_h5 *file, const char *group, co
 
 static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)
 {
-	struct search *s = ctx;
+	struct hs_h5set_search *s = ctx;
 	if (kind != HS_H5_GROUP || !is_array(file, path))
 		return 0;
 	char *data = array_of(file, path);
@@ -156,26 +148,15 @@ static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kin
 static int sniff(const struct hs_bytes *file, const struct hs_load_options *options)
 {
 	(void)file;
-	struct search s = { .options = options };
-	if (!options->h5)
-		return 0;
-	hs_h5set_walk(options, visit, &s);
-	return s.n ? 80 : 0;
+	struct hs_h5set_search s = { 0 };
+	return hs_h5set_count(&s, options, visit) ? 80 : 0;
 }
 
 static int open_emd(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)
 {
 	(void)file;
-	struct search s = { .options = options, .scan = scan, .err = err };
-	const int verdict = options->h5 ? hs_h5set_walk(options, visit, &s) : 0;
-	if (verdict) {
-		free(s.why);
-		return -1;
-	}
-	if (hs_h5set_end(scan, s.why, err) < 0)
-		return -1;
-	hs_h5set_metadata(scan, options->h5, "/");
-	return 0;
+	struct hs_h5set_search s = { 0 };
+	return hs_h5set_take(&s, options, visit, scan, err);
 }
 
 const struct hs_format hs_format_emd = { "emd", "Berkeley EMD and emdfile (.emd, .h5)", sniff, open_emd };

@@ -336,3 +336,27 @@ void hs_h5set_metadata(struct hs_scan *scan, struct hs_h5 *file, const char *pat
 	free(scan->header_json);
 	scan->header_json = hs_h5_metadata_json(file, path, MAX_HEADER);
 }
+
+size_t hs_h5set_count(struct hs_h5set_search *s, const struct hs_load_options *options, hs_h5_visit_fn visit)
+{
+	s->options = options;
+	if (options->h5)
+		hs_h5set_walk(options, visit, s);
+	return s->n;
+}
+
+int hs_h5set_take(struct hs_h5set_search *s, const struct hs_load_options *options, hs_h5_visit_fn visit, struct hs_scan *scan,
+	struct hs_err *err)
+{
+	s->options = options;
+	s->scan = scan;
+	s->err = err;
+	if (options->h5 && hs_h5set_walk(options, visit, s)) {
+		free(s->why);
+		return -1;
+	}
+	if (hs_h5set_end(scan, s->why, err) < 0)
+		return -1;
+	hs_h5set_metadata(scan, options->h5, "/");
+	return 0;
+}

@@ -59,6 +59,23 @@ void hs_h5set_y_first(const struct hs_axis *axis, size_t *order, size_t n);
  * largest of all. */
 int hs_h5set_end(struct hs_scan *scan, char *why, struct hs_err *err);
 
+/* A reader's way through the file: visit is called for every object the user may want, once to count what it would take
+ * (scan NULL: sniffing) and once to take it. A reader that needs more puts this struct first in its own. */
+struct hs_h5set_search {
+	const struct hs_load_options *options;
+	size_t n;                     /* found so far */
+	struct hs_scan *scan;         /* where they go; NULL: only count */
+	char *why;                    /* the first reason why something could not be taken */
+	struct hs_err *err;
+};
+
+/* How many there are; 0 when the file is no HDF5. */
+size_t hs_h5set_count(struct hs_h5set_search *s, const struct hs_load_options *options, hs_h5_visit_fn visit);
+
+/* Takes all, chooses the main signal (hs_h5set_end), keeps the metadata of the whole file as header. */
+int hs_h5set_take(struct hs_h5set_search *s, const struct hs_load_options *options, hs_h5_visit_fn visit, struct hs_scan *scan,
+	struct hs_err *err);
+
 /* The metadata below path become the header. */
 void hs_h5set_metadata(struct hs_scan *scan, struct hs_h5 *file, const char *path);
 

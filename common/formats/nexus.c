@@ -11,14 +11,10 @@
 #include "formats/h5set.h"
 
 struct search {
-	const struct hs_load_options *options;
-	size_t n;
+	struct hs_h5set_search base;
 	char *preferred;              /* the group at the end of the @default chain */
-	struct hs_scan *scan;
 	bool has_preferred;
 	size_t main;
-	char *why;
-	struct hs_err *err;
 };
 
 static bool is_class(struct hs_h5 *file, const char *group, const char *nx_class)
@@ -234,7 +230,7 @@ static int add_signal(struct search *s, struct hs_h5 *file, const char *group, c
 	char *data = hs_h5_join(group, signal_name), *path[HS_MAX_RANK] = { NULL }, *label[HS_MAX_RANK] = { NULL };
 	struct hs_h5_shape shape;
 	int verdict = 0;
-	if (!hs_h5set_readable(file, data, &shape, &s->why) || shape.class != HS_H5_NUMBER)
+	if (!hs_h5set_readable(file, data, &shape, &s->base.why) || shape.class != HS_H5_NUMBER)
 		goto out;
 	find_axes(file, group, signal_name, data, &shape, path, label);
 	struct hs_axis axis[HS_MAX_RANK];
@@ -253,10 +249,10 @@ static int add_signal(struct search *s, struct hs_h5 *file, const char *group, c
 	struct hs_signal signal;
 	hs_h5set_describe(&signal, file, data, name, title, shape.dtype);
 	free(title);
-	verdict = hs_h5set_add(s->scan, file, data, NULL, &shape, &signal, axis, interpreted_rank(file, group, data, shape.rank), HS_H5SET_Y_FIRST, s->err);
+	verdict = hs_h5set_add(s->base.scan, file, data, NULL, &shape, &signal, axis, interpreted_rank(file, group, data, shape.rank), HS_H5SET_Y_FIRST, s->base.err);
 	if (verdict == 0 && s->preferred && !s->has_preferred && !strcmp(group, s->preferred)) {
 		s->has_preferred = true;
-		s->main = s->scan->n_signals - 1;
+		s->main = s->base.scan->n_signals - 1;
 	}
 out:
 	free(data);
@@ -281,9 +277,9 @@ static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kin
 		if (!name || (i && signal && !strcmp(name, signal)) || !*name || strchr(name, '/') || !is_dataset(file, path, name))
 			continue;
 		char *data = hs_h5_join(path, name);
-		if (hs_h5set_wanted(s->options, data)) {
-			s->n++;
-			if (s->scan)
+		if (hs_h5set_wanted(s->base.options, data)) {
+			s->base.n++;
+			if (s->base.scan)
 				verdict = add_signal(s, file, path, name);
 		}
 		free(data);
@@ -296,11 +292,8 @@ static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kin
 static int sniff(const struct hs_bytes *file, const struct hs_load_options *options)
 {
 	(void)file;
-	struct search s = { .options = options };
-	if (!options->h5)
-		return 0;
-	hs_h5set_walk(options, visit, &s);
-	return s.n ? 60 : 0;
+	struct search s = { 0 };
+	return hs_h5set_count(&s.base, options, visit) ? 60 : 0;
 }
 
 static char *text_in(struct hs_h5 *file, const char *group, const char *name)
@@ -336,22 +329,13 @@ static void read_entry(struct hs_scan *scan, struct hs_h5 *file)
 static int open_nexus(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)
 {
 	(void)file;
-	struct search s = { .options = options, .scan = scan, .err = err };
-	int verdict = 0;
-	if (options->h5) {
-		s.preferred = default_group(options->h5);
-		verdict = hs_h5set_walk(options, visit, &s);
-	}
+	struct search s = { .preferred = options->h5 ? default_group(options->h5) : NULL };
+	const int verdict = hs_h5set_take(&s.base, options, visit, scan, err);
 	free(s.preferred);
-	if (verdict) {
-		free(s.why);
-		return -1;
-	}
-	if (hs_h5set_end(scan, s.why, err) < 0)
+	if (verdict < 0)
 		return -1;
 	if (s.has_preferred)
 		scan->main = s.main;
-	hs_h5set_metadata(scan, options->h5, "/");
 	read_entry(scan, options->h5);
 	return 0;
 }

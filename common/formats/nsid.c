@@ -8,12 +8,8 @@
 #include "formats/h5set.h"
 
 struct search {
-	const struct hs_load_options *options;
-	size_t n;
+	struct hs_h5set_search base;
 	bool in_nexus;                /* all found so far lie in NXdata groups */
-	struct hs_scan *scan;         /* NULL: only count */
-	char *why;
-	struct hs_err *err;
 };
 
 static bool is_main(struct hs_h5 *file, const char *path)
@@ -45,7 +41,7 @@ static int said_rank(struct hs_h5 *file, const char *path, const struct hs_axis 
 static int add_main(struct search *s, struct hs_h5 *file, const char *path)
 {
 	struct hs_h5_shape shape;
-	if (!hs_h5set_readable(file, path, &shape, &s->why) || shape.class != HS_H5_NUMBER)
+	if (!hs_h5set_readable(file, path, &shape, &s->base.why) || shape.class != HS_H5_NUMBER)
 		return 0;
 	char *group = parent_of(path), *name = hs_h5set_text(file, path, "main_data_name"), *title = hs_h5set_text(file, path, "title");
 	const char *leaf = name ? name : hs_h5set_leaf(path), *said = hs_same_word(leaf, "generic") || hs_same_word(leaf, "data") ?
@@ -63,7 +59,7 @@ static int add_main(struct search *s, struct hs_h5 *file, const char *path)
 	}
 	struct hs_signal signal;
 	hs_h5set_describe(&signal, file, path, *said ? said : leaf, title ? title : leaf, shape.dtype);
-	const int verdict = hs_h5set_add(s->scan, file, path, NULL, &shape, &signal, axis, said_rank(file, path, axis, shape.rank), HS_H5SET_Y_FIRST, s->err);
+	const int verdict = hs_h5set_add(s->base.scan, file, path, NULL, &shape, &signal, axis, said_rank(file, path, axis, shape.rank), HS_H5SET_Y_FIRST, s->base.err);
 	free(title);
 	free(name);
 	free(group);
@@ -73,10 +69,10 @@ static int add_main(struct search *s, struct hs_h5 *file, const char *path)
 static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)
 {
 	struct search *s = ctx;
-	if (kind != HS_H5_DATASET || !hs_h5set_wanted(s->options, path) || !is_main(file, path))
+	if (kind != HS_H5_DATASET || !hs_h5set_wanted(s->base.options, path) || !is_main(file, path))
 		return 0;
-	s->n++;
-	if (s->scan)
+	s->base.n++;
+	if (s->base.scan)
 		return add_main(s, file, path);
 	char *group = parent_of(path), *class = hs_h5set_text(file, group, "NX_class");
 	s->in_nexus &= class != NULL;
@@ -88,25 +84,16 @@ static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kin
 static int sniff(const struct hs_bytes *file, const struct hs_load_options *options)
 {
 	(void)file;
-	struct search s = { .options = options, .in_nexus = true };
-	if (!options->h5)
-		return 0;
-	hs_h5set_walk(options, visit, &s);
-	return !s.n ? 0 : s.in_nexus ? 50 : 75;                 /* in NXdata groups, NeXus knows more */
+	struct search s = { .in_nexus = true };
+	return !hs_h5set_count(&s.base, options, visit) ? 0 : s.in_nexus ? 50 : 75;                 /* in NXdata groups, NeXus knows more */
 }
 
 static int open_nsid(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)
 {
 	(void)file;
-	struct search s = { .options = options, .scan = scan, .err = err };
-	const int verdict = options->h5 ? hs_h5set_walk(options, visit, &s) : 0;
-	if (verdict) {
-		free(s.why);
+	struct search s = { 0 };
+	if (hs_h5set_take(&s.base, options, visit, scan, err) < 0)
 		return -1;
-	}
-	if (hs_h5set_end(scan, s.why, err) < 0)
-		return -1;
-	hs_h5set_metadata(scan, options->h5, "/");
 	if (strcmp(scan->signal[scan->main].modality, "unknown"))
 		scan->modality = hs_must_dup(scan->signal[scan->main].modality);
 	return 0;

@@ -348,14 +348,6 @@ static int add_main(struct hs_scan *scan, struct hs_h5 *file, const struct main_
 	return hs_scan_add(scan, &signal, &values, err);
 }
 
-struct search {
-	const struct hs_load_options *options;
-	size_t n;
-	struct hs_scan *scan;
-	char *why;
-	struct hs_err *err;
-};
-
 /* "/Measurement_000/Channel_001/Raw_Data-SVD_000/U" -> "Channel_001_Raw_Data_SVD_000_U"; a single plain main is its quantity. */
 static char *name_of(const char *path)
 {
@@ -367,7 +359,7 @@ static char *name_of(const char *path)
 	return hs_clean_name(from);
 }
 
-static int read_main(struct search *s, struct hs_h5 *file, const char *path)
+static int read_main(struct hs_h5set_search *s, struct hs_h5 *file, const char *path)
 {
 	struct hs_h5_shape shape;
 	char *where[4] = { NULL };
@@ -433,7 +425,7 @@ static bool is_main(struct hs_h5 *file, const char *path)
 
 static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)
 {
-	struct search *s = ctx;
+	struct hs_h5set_search *s = ctx;
 	if (kind != HS_H5_DATASET || !hs_h5set_wanted(s->options, path) || !hs_h5_has_attr(file, path, reference[0]) || !is_main(file, path))
 		return 0;
 	s->n++;
@@ -443,25 +435,16 @@ static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kin
 static int sniff(const struct hs_bytes *file, const struct hs_load_options *options)
 {
 	(void)file;
-	struct search s = { .options = options };
-	if (!options->h5)
-		return 0;
-	hs_h5set_walk(options, visit, &s);
-	return s.n ? 70 : 0;
+	struct hs_h5set_search s = { 0 };
+	return hs_h5set_count(&s, options, visit) ? 70 : 0;
 }
 
 static int open_usid(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)
 {
 	(void)file;
-	struct search s = { .options = options, .scan = scan, .err = err };
-	const int verdict = options->h5 ? hs_h5set_walk(options, visit, &s) : 0;
-	if (verdict) {
-		free(s.why);
+	struct hs_h5set_search s = { 0 };
+	if (hs_h5set_take(&s, options, visit, scan, err) < 0)
 		return -1;
-	}
-	if (hs_h5set_end(scan, s.why, err) < 0)
-		return -1;
-	hs_h5set_metadata(scan, options->h5, "/");
 	char *title = hs_h5set_text(options->h5, "/", "sample_name");
 	scan->title = title;
 	return 0;
