@@ -33,11 +33,13 @@ void hs_codec_free(struct hs_codec *codec)
 	free(codec);
 }
 
+/* A work area of at least want bytes, what was in it is lost; NULL when memory is short. */
 static unsigned char *room(unsigned char **area, size_t *have, size_t want)
 {
 	if (want > *have) {
-		*area = hs_must_resize(*area, want, 1);
-		*have = want;
+		free(*area);
+		*area = malloc(want);
+		*have = *area ? want : 0;
 	}
 	return *area;
 }
@@ -122,6 +124,8 @@ const char *hs_unpack_chunk(struct hs_codec *codec, const struct hs_pipeline *ho
 		if (!codec->expand && !(codec->expand = libdeflate_alloc_decompressor()))
 			return "out of memory";
 		unsigned char *to = shuffled ? room(&codec->a, &codec->room_a, n_out) : out;
+		if (!to)
+			return "out of memory";
 		size_t got = 0;
 		if (libdeflate_zlib_decompress(codec->expand, p, n_in, to, n_out, &got) != LIBDEFLATE_SUCCESS || got != n_out)
 			return "compressed data are damaged";
@@ -141,20 +145,21 @@ const void *hs_pack_chunk(struct hs_codec *codec, const struct hs_pipeline *how,
 	const unsigned char *p = in;
 	size_t n = n_in;
 	if (how->shuffle) {
-		shuffle(in, room(&codec->a, &codec->room_a, n_in), n_in, how->element);
+		if (!room(&codec->a, &codec->room_a, n_in))
+			return NULL;
+		shuffle(in, codec->a, n_in, how->element);
 		p = codec->a;
 	}
-	if (how->deflate) {
-		if (!codec->squeeze)
-			codec->squeeze = libdeflate_alloc_compressor(LEVEL);
-		const size_t most = libdeflate_zlib_compress_bound(codec->squeeze, n_in);
-		room(&codec->b, &codec->room_b, most + 4);
+	if (how->deflate && !codec->squeeze && !(codec->squeeze = libdeflate_alloc_compressor(LEVEL)))
+		return NULL;
+	const size_t most = how->deflate ? libdeflate_zlib_compress_bound(codec->squeeze, n_in) : n_in;
+	if (!room(&codec->b, &codec->room_b, most + 4))
+		return NULL;
+	if (how->deflate)
 		n = libdeflate_zlib_compress(codec->squeeze, p, n_in, codec->b, most);
-		p = codec->b;
-	} else {
-		memcpy(room(&codec->b, &codec->room_b, n_in + 4), p, n_in);
-		p = codec->b;
-	}
+	else
+		memcpy(codec->b, p, n_in);
+	p = codec->b;
 	if (how->fletcher) {
 		const uint32_t sum = fletcher32(p, n);
 		for (int i = 0; i < 4; i++)

@@ -23,7 +23,8 @@ void hs_codec_free(struct hs_codec *codec);
 const char *hs_unpack_chunk(struct hs_codec *codec, const struct hs_pipeline *how, uint32_t mask, const void *in, size_t n_in, void *out,
 	size_t n_out);
 
-/* Packs n_in bytes (a whole chunk); returns the packed bytes, owned by the codec until its next call, and their number. */
+/* Packs n_in bytes (a whole chunk); returns the packed bytes, owned by the codec until its next call, and their number; NULL when
+ * memory is short. */
 const void *hs_pack_chunk(struct hs_codec *codec, const struct hs_pipeline *how, const void *in, size_t n_in, size_t *n_out);
 
 #endif

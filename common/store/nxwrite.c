@@ -194,7 +194,7 @@ static int write_fill(hid_t data, const struct hs_signal *s)
 }
 
 /* The dataset itself: filtered chunks, or one contiguous stretch with its place fixed at once so that values can be put there. */
-static hid_t create_data(const struct hs_out *out, hid_t group, const struct hs_signal *s)
+static hid_t create_data(const struct hs_out *out, hid_t group, const struct hs_signal *s, bool components_first)
 {
 	hsize_t n[HS_MAX_RANK], c[HS_MAX_RANK];
 	size_t shape[HS_MAX_RANK], chunk[HS_MAX_RANK];
@@ -202,6 +202,8 @@ static hid_t create_data(const struct hs_out *out, hid_t group, const struct hs_
 		n[i] = shape[i] = s->axis[i].n;
 	const bool filtered = !out->options.raw && !out->draft.for_pipe && hs_chunk_for(shape, s->rank, s->sig_rank, hs_dtype_size(s->dtype), chunk);
 	hid_t dcpl = hs_h5_new_dcpl(), space = H5Screate_simple((int)s->rank, n, NULL);
+	if (filtered && components_first)
+		hs_chunk_by_pixels(shape, s->rank, hs_dtype_size(s->dtype), chunk);
 	if (filtered) {
 		for (size_t i = 0; i < s->rank; i++)
 			c[i] = chunk[i];
@@ -225,7 +227,8 @@ static hid_t place_group(const struct hs_out *out, enum hs_out_place place)
 }
 
 /* Everything but the values. Gives the open group and dataset. */
-static int describe(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const struct hs_extras *x, hid_t *group, hid_t *data)
+static int describe(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const struct hs_extras *x, bool components_first,
+	hid_t *group, hid_t *data)
 {
 	const char *axes[HS_MAX_RANK];
 	make_room(place_group(out, place), s->name);
@@ -238,7 +241,7 @@ static int describe(struct hs_out *out, enum hs_out_place place, const struct hs
 		hs_h5_put_text(g, "interpretation", interpretation(s)) | hs_h5_put_string(g, "title", s->title);
 	if (s->log_scale)
 		bad |= hs_h5_put_text(g, "SILX_style", "{\"signal_scale_type\": \"log\"}");
-	hid_t d = *data = create_data(out, g, s);
+	hid_t d = *data = create_data(out, g, s, components_first);
 	if (d < 0)
 		return -1;
 	bad |= hs_h5_put_text(d, "units", s->units) | hs_h5_put_text(d, "long_name", s->long_name) |
@@ -268,7 +271,7 @@ static int describe(struct hs_out *out, enum hs_out_place place, const struct hs
 static int write_companions(hid_t group, const struct hs_signal *s, const struct hs_extras *x)
 {
 	size_t n[HS_MAX_RANK];
-	const char *names[16];
+	const char **names = hs_must_alloc(x->n_columns, sizeof *names);
 	int bad = 0;
 	for (size_t i = 0; i < s->rank; i++)
 		n[i] = s->axis[i].n;
@@ -289,6 +292,7 @@ static int write_companions(hid_t group, const struct hs_signal *s, const struct
 	}
 	if (x->n_columns)
 		bad |= hs_h5_put_texts(group, "auxiliary_signals", names, x->n_columns);
+	free(names);
 	return bad;
 }
 
@@ -301,7 +305,7 @@ int hs_out_signal(struct hs_out *out, enum hs_out_place place, const struct hs_s
 	char sha[65];
 	for (size_t i = 0; i < s->rank; i++)
 		n[i] = s->axis[i].n;
-	int verdict = h5(err, describe(out, place, s, extras, &group, &data) | (extras ? write_companions(group, s, extras) : 0));
+	int verdict = h5(err, describe(out, place, s, extras, false, &group, &data) | (extras ? write_companions(group, s, extras) : 0));
 	if (verdict == 0)
 		verdict = hs_sink_open(&sink, data, out->draft.fd, s->dtype, n, s->rank, s->sig_rank, false, out->options.threads, err);
 	if (verdict == 0 && (verdict = hs_sink_put(sink, values, hs_signal_nav_count(s), err)) < 0)
@@ -324,8 +328,9 @@ int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_s
 	size_t n[HS_MAX_RANK];
 	for (size_t i = 0; i < s->rank; i++)
 		n[i] = s->axis[i].n;
-	int verdict = out->streaming ? hs_fail(err, HS_BUG, "two streams into one file") :
-				       h5(err, describe(out, place, s, NULL, &group, &out->stream_dataset));
+	if (out->streaming)
+		return hs_fail(err, HS_BUG, "two streams into one file");
+	int verdict = h5(err, describe(out, place, s, NULL, components_first, &group, &out->stream_dataset));
 	if (verdict == 0)
 		verdict = hs_sink_open(sink, out->stream_dataset, out->draft.fd, s->dtype, n, s->rank, s->sig_rank, components_first,
 			out->options.threads, err);

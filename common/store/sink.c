@@ -49,6 +49,25 @@ bool hs_chunk_for(const size_t *n, size_t rank, size_t sig_rank, size_t element,
 	return true;
 }
 
+void hs_chunk_by_pixels(const size_t *n, size_t rank, size_t element, size_t *chunk)
+{
+	double inner = (double)element;       /* bytes of all components of one index of dimension i */
+	for (size_t i = 0; i < rank; i++)
+		inner *= (double)n[i];
+	for (size_t i = 1; i < rank; i++) {
+		inner /= (double)n[i];
+		const double most = fmax(floor(HS_BAND_BYTES / inner), 1);
+		if ((double)chunk[i] > most) {
+			const size_t lost = chunk[i] / (size_t)most;
+			chunk[i] = (size_t)most;
+			if (i + 1 < rank)
+				chunk[i + 1] = lost * chunk[i + 1] < n[i + 1] ? lost * chunk[i + 1] : n[i + 1];
+		}
+		if (chunk[i] > 1 || inner <= HS_BAND_BYTES)
+			break;
+	}
+}
+
 struct packed {
 	unsigned char *bytes;
 	size_t n;
@@ -80,7 +99,7 @@ struct hs_sink {
 	size_t chunk_bytes;
 	int threads;
 	pthread_t worker;
-	bool working;
+	bool working, failed;
 };
 
 static size_t band_length(const struct hs_sink *s, size_t first_row)
@@ -279,7 +298,13 @@ static void *pack_band(void *ctx)
 		gather(s, band, start, s->gather[t]);
 		const void *bytes = hs_pack_chunk(s->codec[t], &s->pipeline, s->gather[t], s->chunk_bytes, &n);
 		struct packed *p = &s->packed[job - 1];
-		p->bytes = hs_must_resize(p->bytes, n, 1);
+		unsigned char *room = bytes ? realloc(p->bytes, n) : NULL;
+		if (!room) {
+#pragma omp atomic write
+			s->failed = true;
+			continue;
+		}
+		p->bytes = room;
 		p->n = n;
 		memcpy(p->bytes, bytes, n);
 	}
@@ -293,6 +318,8 @@ static int finish_band(struct hs_sink *s, struct hs_err *err)
 		return 0;
 	pthread_join(s->worker, NULL);
 	s->working = false;
+	if (s->failed)
+		return hs_fail(err, HS_SYSTEM, "out of memory");
 	size_t first[HS_MAX_RANK], count[HS_MAX_RANK], start[HS_MAX_RANK];
 	band_chunks(s, first, count);
 	for (size_t i = 0; i < s->n_packed; i++) {
@@ -358,25 +385,16 @@ int hs_sink_put(struct hs_sink *s, const void *rows, size_t n_rows, struct hs_er
 /* Component-first values did not pass in C order: read them once more, a stretch of rows of the first dimensions at a time. */
 static int hash_again(struct hs_sink *s, struct hs_err *err)
 {
-	const size_t stretch = s->n_rows < 1 << 20 ? s->n_rows : 1 << 20;
-	unsigned char *plane = hs_alloc(stretch, s->element, err);
+	const size_t y = s->rank > 1 ? s->n[0] : 1, row = s->n_rows / y, step = row < 1 << 20 ? (1 << 20) / row : 1;
+	unsigned char *plane = hs_alloc((step < y ? step : y) * row, s->element, err);
 	int verdict = plane ? 0 : -1;
 	hid_t space = H5Dget_space(s->dataset);
-	const size_t y = s->rank > 1 ? s->n[0] : 1, row = s->n_rows / y, step = row < stretch ? stretch / row : 1;
 	for (size_t c = 0; c < s->n_chan && verdict == 0; c++)
 		for (size_t j = 0; j < y && verdict == 0; j += step) {
 			hsize_t start[HS_MAX_RANK] = { c, j }, size[HS_MAX_RANK] = { 1, y - j < step ? y - j : step };
 			for (size_t k = 1; k < s->n_nav; k++)
 				size[k + 1] = s->n[k];
 			const hsize_t count = size[1] * row;
-			if (count > stretch) {
-				unsigned char *more = hs_alloc((size_t)count, s->element, err);
-				free(plane);
-				if (!(plane = more)) {
-					verdict = -1;
-					break;
-				}
-			}
 			hid_t memory = H5Screate_simple(1, &count, NULL);
 			H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
 			if (H5Dread(s->dataset, hs_h5_type_native(s->dtype), memory, space, H5P_DEFAULT, plane) < 0)

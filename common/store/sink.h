@@ -15,6 +15,10 @@ enum { HS_BAND_BYTES = 16 << 20, HS_CHUNK_BYTES = 256 << 10 };
  * read in little memory. Returns false when the dataset is so small that it is stored contiguously. */
 bool hs_chunk_for(const size_t *n, size_t rank, size_t sig_rank, size_t element, size_t *chunk);
 
+/* The same for a dataset of (component, pixels...) that will be written pixel by pixel: flatter, so that a row of chunks of all
+ * components fits HS_BAND_BYTES. Changes what hs_chunk_for gave. */
+void hs_chunk_by_pixels(const size_t *n, size_t rank, size_t element, size_t *chunk);
+
 struct hs_sink;
 
 /* dataset is borrowed and already created (contiguous ones with early allocation). components_first: the dataset is
