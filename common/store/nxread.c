@@ -40,6 +40,8 @@ static int read_axis(struct hs_signal *s, struct hs_h5 *h5, const char *group, c
 		char *units = attr_or(h5, path, "units", "1"), *quantity = attr_or(h5, path, "quantity", name),
 		     *kind = attr_or(h5, path, "dimension_type", "UNKNOWN");
 		struct hs_axis a = hs_axis_values(name, units, quantity, hs_axis_kind_from(kind), n, value);
+		if (!hs_axis_is_monotonic(&a))
+			hs_fail(err, HS_BAD_DATA, "axis '%s' of '%s' neither rises nor falls throughout", name, group);
 		a.integer = hs_h5_shape(h5, path, &shape) && !hs_dtype_is_float(shape.dtype);
 		hs_signal_add_axis(s, a);
 		free(units);
@@ -83,18 +85,31 @@ static void read_coords(struct hs_signal *s, struct hs_h5 *h5, const char *group
 	hs_h5_free_list(child, n_child);
 }
 
-static void read_mask(struct hs_signal *s, struct hs_h5 *h5, const char *group)
+/* A mask that is there but cannot be used is an error: without it bad pixels would pass for good ones. */
+static int read_mask(struct hs_signal *s, struct hs_h5 *h5, const char *group, struct hs_err *err)
 {
 	size_t n = 0;
+	const size_t want = hs_signal_nav_count(s);
 	char *path = hs_h5_join(group, "pixel_mask");
-	double *value = hs_h5_kind(h5, path) == HS_H5_DATASET ? hs_h5_reals(h5, path, &n) : NULL;
-	if (value && n == hs_signal_nav_count(s)) {
-		s->mask = hs_must_alloc(n, 1);
-		for (size_t i = 0; i < n; i++)
-			s->mask[i] = value[i] >= 0 && value[i] < 256 ? (uint8_t)value[i] : HS_MASK_EXCLUDED;
+	struct hs_h5_shape shape;
+	if (hs_h5_kind(h5, path) != HS_H5_DATASET) {
+		free(path);
+		return 0;
 	}
-	free(value);
+	if (!hs_h5_shape(h5, path, &shape) || shape.class != HS_H5_NUMBER || shape.count != want) {
+		hs_fail(err, HS_BAD_DATA, "the mask of '%s' has not one number a pixel", group);
+	} else if (shape.dtype == HS_U8) {
+		s->mask = hs_h5_values(h5, path, NULL, HS_U8, want, err);
+	} else {
+		double *value = hs_h5_reals(h5, path, &n);
+		if (!value || n != want || !(s->mask = hs_alloc(n, 1, err)))
+			hs_fail(err, HS_BAD_DATA, "the mask of '%s' cannot be read", group);
+		for (size_t i = 0; s->mask && i < n; i++)
+			s->mask[i] = value[i] >= 0 && value[i] < 256 ? (uint8_t)value[i] : HS_MASK_EXCLUDED;
+		free(value);
+	}
 	free(path);
+	return hs_failed(err) ? -1 : 0;
 }
 
 static int read_signal(struct hs_signal *s, struct hs_h5 *h5, const char *group, struct hs_err *err)
@@ -142,10 +157,10 @@ static int read_signal(struct hs_signal *s, struct hs_h5 *h5, const char *group,
 		s->log_scale = text && strstr(text, "\"log\"");
 		free(text);
 		read_coords(s, h5, group);
-		read_mask(s, h5, group);
-	} else {
-		hs_signal_release(s);
+		read_mask(s, h5, group, err);
 	}
+	if (hs_failed(err))
+		hs_signal_release(s);
 	hs_h5_free_list(axes, n_axes);
 	free(title_path);
 	free(data);
@@ -210,7 +225,7 @@ static void read_params(struct hs_step *step, struct hs_h5 *h5, const char *grou
 			if (v && count == 1) {
 				struct hs_param *p = hs_step_add_param(step, child[i], kind);
 				p->real = v[0];
-				p->integer = (int64_t)v[0];
+				p->integer = v[0] >= -0x1p63 && v[0] < 0x1p63 ? (int64_t)v[0] : 0;
 			}
 			free(v);
 		}
