@@ -174,19 +174,27 @@ static int write_mask(hid_t group, const struct hs_signal *s)
 	return bad;
 }
 
+/* A fill value that the type cannot hold, from a file of others, marks nothing and is left out. */
 static int write_fill(hid_t data, const struct hs_signal *s)
 {
 	unsigned char native[16];
 	switch (s->dtype) {
-#define AS(T) { const T v = (T)s->fill; memcpy(native, &v, sizeof v); } break
-	case HS_U8: AS(uint8_t);
-	case HS_I8: AS(int8_t);
-	case HS_U16: AS(uint16_t);
-	case HS_I16: AS(int16_t);
-	case HS_U32: AS(uint32_t);
-	case HS_I32: AS(int32_t);
-	case HS_U64: AS(uint64_t);
-	case HS_I64: AS(int64_t);
+#define AS(T, low, beyond)                                           \
+	{                                                            \
+		if (!(s->fill >= (low) && s->fill < (beyond)))       \
+			return 0;                                    \
+		const T v = (T)s->fill;                              \
+		memcpy(native, &v, sizeof v);                        \
+	}                                                            \
+	break
+	case HS_U8: AS(uint8_t, 0, 0x1p8);
+	case HS_I8: AS(int8_t, -0x1p7, 0x1p7);
+	case HS_U16: AS(uint16_t, 0, 0x1p16);
+	case HS_I16: AS(int16_t, -0x1p15, 0x1p15);
+	case HS_U32: AS(uint32_t, 0, 0x1p32);
+	case HS_I32: AS(int32_t, -0x1p31, 0x1p31);
+	case HS_U64: AS(uint64_t, 0, 0x1p64);
+	case HS_I64: AS(int64_t, -0x1p63, 0x1p63);
 #undef AS
 	default: return 0;
 	}
@@ -336,6 +344,10 @@ int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_s
 			out->options.threads, err);
 	if (group >= 0)
 		H5Gclose(group);
+	if (verdict < 0 && out->stream_dataset >= 0) {
+		H5Dclose(out->stream_dataset);
+		out->stream_dataset = -1;
+	}
 	out->streaming = verdict == 0;
 	return verdict;
 }
