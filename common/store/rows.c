@@ -485,6 +485,8 @@ static hid_t memory_type(const struct hs_rows *r)
 				H5Tinsert(type, name, i * r->element_in / 2, r->v.dtype == HS_C64 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE);
 			H5free_memory(name);
 		}
+	} else if (stored >= 0 && H5Tget_class(stored) == H5T_BITFIELD) {      /* these do not convert to integers */
+		type = H5Tcopy(r->v.dtype == HS_U8 ? H5T_NATIVE_B8 : H5T_NATIVE_B32);
 	} else {
 		type = H5Tcopy(native);
 	}
