@@ -14,6 +14,7 @@ struct hs_h5 {
 	hid_t id;
 	int fd;
 	char *name;
+	char *sound;                  /* the last path whose attributes could all be decoded, or NULL (h5tree.c) */
 };
 
 void hs_h5_quiet(void);                                           /* once: no error stack on stderr */

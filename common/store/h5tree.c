@@ -74,6 +74,7 @@ void hs_h5_close(struct hs_h5 *file)
 	if (!file)
 		return;
 	H5Fclose(file->id);
+	free(file->sound);
 	free(file->name);
 	free(file);
 }
@@ -179,10 +180,18 @@ static herr_t add_attr(hid_t object, const char *name, const H5A_info_t *info, v
 
 /* HDF5 1.10 crashes when it lists the attributes of an object of which one cannot be decoded (it releases a table that is
  * filled half-way). Looking for a name that is not there decodes them all, and only fails. An object like that has no
- * attributes for us, so that the probe has seen whatever is read later. */
+ * attributes for us, so that the probe has seen whatever is read later. Attributes are asked for object by object, so that
+ * the last answer is worth keeping. */
 static bool attrs_are_sound(struct hs_h5 *file, const char *path)
 {
-	return hs_h5_kind(file, path) != HS_H5_NOTHING && H5Aexists_by_name(file->id, path, "\001", inside()) == 0;
+	if (path && file->sound && !strcmp(path, file->sound))
+		return true;
+	const bool sound = hs_h5_kind(file, path) != HS_H5_NOTHING && H5Aexists_by_name(file->id, path, "\001", inside()) == 0;
+	if (sound) {
+		free(file->sound);
+		file->sound = hs_must_dup(path);
+	}
+	return sound;
 }
 
 char **hs_h5_attr_names(struct hs_h5 *file, const char *path, size_t *n)
@@ -233,6 +242,7 @@ struct walk {
 	hs_h5_visit_fn fn;
 	void *ctx;
 	struct seen seen;
+	bool broken;                  /* a group could not be listed to its end: there may be objects that were never seen */
 };
 
 static int walk(struct walk *w, const char *path, int depth)
@@ -244,11 +254,13 @@ static int walk(struct walk *w, const char *path, int depth)
 		return 0;
 	const bool group = info.type == H5O_TYPE_GROUP;
 	int verdict = w->fn(w->ctx, w->file, path, group ? HS_H5_GROUP : HS_H5_DATASET);
-	if (verdict || !group || depth >= MAX_DEPTH)
+	if (verdict || !group)
 		return verdict;
 	size_t n;
-	char **name = hs_h5_children(w->file, path, &n);
-	for (size_t i = 0; i < n && !verdict; i++) {
+	bool broken;
+	char **name = children(w->file, path, &n, &broken);
+	w->broken |= broken;
+	for (size_t i = 0; i < n && depth < MAX_DEPTH && !verdict; i++) {
 		char *child = hs_h5_join(path, name[i]);
 		verdict = walk(w, child, depth + 1);
 		free(child);
@@ -293,12 +305,10 @@ static bool points_within(hid_t space, size_t size, size_t limit, size_t *n)
 	return true;
 }
 
-static bool place_attr(struct place *p, struct hs_h5 *file, const char *path, const char *attr)
+/* Takes attr, an open attribute or -1. */
+static bool place_of_attr(struct place *p, hid_t attr)
 {
-	*p = (struct place){ .attr = -1, .set = -1, .type = -1, .space = -1 };
-	if (!attrs_are_sound(file, path) || H5Aexists_by_name(file->id, path, attr, inside()) <= 0)
-		return false;
-	p->attr = H5Aopen_by_name(file->id, path, attr, H5P_DEFAULT, inside());
+	*p = (struct place){ .attr = attr, .set = -1, .type = -1, .space = -1 };
 	if (p->attr >= 0) {
 		p->type = H5Aget_type(p->attr);
 		p->space = H5Aget_space(p->attr);
@@ -307,6 +317,13 @@ static bool place_attr(struct place *p, struct hs_h5 *file, const char *path, co
 		return true;
 	place_close(p);
 	return false;
+}
+
+static bool place_attr(struct place *p, struct hs_h5 *file, const char *path, const char *attr)
+{
+	if (!attrs_are_sound(file, path) || H5Aexists_by_name(file->id, path, attr, inside()) <= 0)
+		return false;
+	return place_of_attr(p, H5Aopen_by_name(file->id, path, attr, H5P_DEFAULT, inside()));
 }
 
 /* The kind is asked first: it fails for a path through an external link, which H5Dopen would follow. */
@@ -490,19 +507,26 @@ static char *referred(hid_t object, H5R_type_t kind, const void *reference)
 	return len > 0 && (size_t)len < sizeof name && name[0] == '/' ? hs_must_dup(name) : NULL;
 }
 
+/* The path that the first reference of an attribute leads to. */
+static char *place_ref(const struct place *p)
+{
+	char *target = NULL;
+	const bool region = H5Tequal(p->type, H5T_STD_REF_DSETREG) > 0;
+	if (region || H5Tequal(p->type, H5T_STD_REF_OBJ) > 0) {
+		void *all = hs_must_alloc(p->n, region ? sizeof(hdset_reg_ref_t) : sizeof(hobj_ref_t));
+		if (place_read(p, p->type, all) >= 0)
+			target = referred(p->attr, region ? H5R_DATASET_REGION : H5R_OBJECT, all);
+		free(all);
+	}
+	return target;
+}
+
 char *hs_h5_attr_ref(struct hs_h5 *file, const char *path, const char *attr)
 {
 	struct place p;
-	char *target = NULL;
 	if (!place_attr(&p, file, path, attr))
 		return NULL;
-	const bool region = H5Tequal(p.type, H5T_STD_REF_DSETREG) > 0;
-	if (region || H5Tequal(p.type, H5T_STD_REF_OBJ) > 0) {
-		void *all = hs_must_alloc(p.n, region ? sizeof(hdset_reg_ref_t) : sizeof(hobj_ref_t));
-		if (place_read(&p, p.type, all) >= 0)
-			target = referred(p.attr, region ? H5R_DATASET_REGION : H5R_OBJECT, all);
-		free(all);
-	}
+	char *target = place_ref(&p);
 	place_close(&p);
 	return target;
 }
@@ -883,63 +907,70 @@ char *hs_h5_metadata_json(struct hs_h5 *file, const char *path, size_t max_bytes
 
 /* The probe */
 
-struct probe {
-	int objects;
-	bool broken;                  /* a group cannot be listed, so there may be objects the probe never sees */
-};
-
 enum { PROBE_SOUND = 0, PROBE_BROKEN = 42 };
+
+static void read_in_every_way(const struct place *p)
+{
+	char **text = place_texts(p);
+	hs_h5_free_list(text, text ? p->n : 0);
+	free(place_reals(p));
+	if (p->attr >= 0)
+		free(place_ref(p));
+}
+
+static herr_t read_attr(hid_t object, const char *name, const H5A_info_t *info, void *ctx)
+{
+	struct place p;
+	(void)info, (void)ctx;
+	if (place_of_attr(&p, H5Aopen(object, name, H5P_DEFAULT))) {
+		read_in_every_way(&p);
+		place_close(&p);
+	}
+	return 0;
+}
 
 static int read_all_about(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)
 {
-	struct probe *p = ctx;
-	size_t n, count;
-	char **name = hs_h5_attr_names(file, path, &n);
-	for (size_t i = 0; i < n; i++) {
-		char **text = hs_h5_attr_texts(file, path, name[i], &count);
-		hs_h5_free_list(text, count);
-		free(hs_h5_attr_reals(file, path, name[i], &count));
-		free(hs_h5_attr_ref(file, path, name[i]));
-	}
-	hs_h5_free_list(name, n);
-	if (kind == HS_H5_GROUP) {
-		bool broken;
-		name = children(file, path, &n, &broken);
-		hs_h5_free_list(name, n);
-		p->broken |= broken;
-	}
+	int *objects = ctx;
 	struct hs_h5_shape shape;
+	struct place p;
+	if (attrs_are_sound(file, path))
+		H5Aiterate_by_name(file->id, path, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, read_attr, NULL, inside());
 	if (kind == HS_H5_DATASET && hs_h5_shape(file, path, &shape)) {
 		free(hs_h5_scale(file, path, 0));
-		if (shape.count <= PROBE_VALUES) {
-			free(hs_h5_reals(file, path, &count));
-			free(hs_h5_text(file, path));
+		if (shape.count <= PROBE_VALUES && place_set(&p, file, path, MAX_WHOLE)) {
+			read_in_every_way(&p);
+			place_close(&p);
 		}
 	}
-	return ++p->objects >= PROBE_OBJECTS;
+	return ++*objects >= PROBE_OBJECTS;
 }
 
 /* Fills the free memory of this process with a number that is harmless as a length and deadly as an address, so that a read behind
- * the end of a table, which may find zeros here and a wild pointer in the parent, is a crash in any case. */
-static void poison(void)
+ * the end of a table, which may find zeros here and a wild pointer in the parent, is a crash in any case. What a reader of a
+ * small file asks for is small: less is filled, for filling is what costs most in opening it. */
+static void poison(size_t file_bytes)
 {
-	enum { BLOCKS = 64, WORDS = 16 << 10 };
+	enum { BLOCKS = 64, LEAST = 16, WORDS = 16 << 10 };
 	static const uint64_t deadly = 0x8000;                  /* below what Linux lets anybody map */
+	const size_t wanted = LEAST + 8 * (file_bytes >> 17), n = wanted < BLOCKS ? wanted : BLOCKS;
 	uint64_t *block[BLOCKS];
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	for (size_t i = 0; i < BLOCKS; i++) {
+	for (size_t i = 0; i < n; i++) {
 		block[i] = malloc(WORDS * sizeof deadly);
 		for (size_t k = 0; block[i] && k < WORDS; k++)
 			*(volatile uint64_t *)&block[i][k] = deadly;
 	}
-	for (size_t i = 0; i < BLOCKS; i++)
+	for (size_t i = 0; i < n; i++)
 		free(block[i]);
 }
 
 /* Reads the file in a child process. Anything but PROBE_SOUND and PROBE_BROKEN means that this ended in a crash, or in no end at all. */
 static int probe(int fd, const char *name)
 {
+	struct stat st;
+	hs_h5_quiet();                                               /* HDF5 starts once, not in both processes */
 	const pid_t child = fork();
 	if (child < 0)
 		return PROBE_SOUND;                                  /* no process to spare: unproven, as without the probe */
@@ -954,15 +985,15 @@ static int probe(int fd, const char *name)
 		const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		if (nowhere >= 0)
 			dup2(nowhere, STDERR_FILENO);
-		poison();
+		poison(fstat(fd, &st) == 0 ? (size_t)st.st_size : SIZE_MAX);
 		struct hs_err err = { 0 };
-		struct hs_h5 *file;
-		struct probe p = { 0 };
-		if (hs_h5_open_unguarded(&file, fd, name, &err) == 0) {
-			hs_h5_walk(file, "/", read_all_about, &p);
-			hs_h5_close(file);
+		int objects = 0;
+		struct walk w = { .fn = read_all_about, .ctx = &objects };
+		if (hs_h5_open_unguarded(&w.file, fd, name, &err) == 0) {
+			walk(&w, "/", 0);
+			hs_h5_close(w.file);
 		}
-		_exit(p.broken ? PROBE_BROKEN : PROBE_SOUND);
+		_exit(w.broken ? PROBE_BROKEN : PROBE_SOUND);
 	}
 	int status;
 	pid_t got;
