@@ -32,19 +32,38 @@ void hs_str_add(struct hs_str *s, const char *text)
 	hs_str_add_bytes(s, text, strlen(text));
 }
 
-void hs_str_addf(struct hs_str *s, const char *fmt, ...)
+static void add_formatted(struct hs_str *s, const char *fmt, va_list ap)
 {
-	va_list ap, again;
-	va_start(ap, fmt);
+	va_list again;
 	va_copy(again, ap);
-	const int n = vsnprintf(NULL, 0, fmt, ap);
+	const int n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
 	if (n > 0) {
 		reserve(s, (size_t)n);
-		vsnprintf(s->text + s->len, (size_t)n + 1, fmt, again);
+		vsnprintf(s->text + s->len, (size_t)n + 1, fmt, ap);
 		s->len += (size_t)n;
 	}
-	va_end(again);
+}
+
+void hs_str_addf(struct hs_str *s, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add_formatted(s, fmt, ap);
 	va_end(ap);
+}
+
+void hs_str_add_plain(struct hs_str *s, const char *fmt, ...)
+{
+	const size_t from = s->len;
+	va_list ap;
+	va_start(ap, fmt);
+	add_formatted(s, fmt, ap);
+	va_end(ap);
+	const size_t end = s->len - (s->len > from && hs_ends(fmt, "\n"));
+	for (size_t i = from; i < end; i++)
+		if ((unsigned char)s->text[i] < ' ' || s->text[i] == 127)
+			s->text[i] = '?';
 }
 
 const char *hs_str_get(const struct hs_str *s)

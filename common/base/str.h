@@ -16,6 +16,10 @@ struct hs_str {
 void hs_str_add(struct hs_str *s, const char *text);
 void hs_str_add_bytes(struct hs_str *s, const char *bytes, size_t n);
 void hs_str_addf(struct hs_str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Text from a file on its way to a terminal or into a script: what could steer either, line feeds as well, becomes a question
+ * mark; only a line feed that ends fmt stays one. */
+void hs_str_add_plain(struct hs_str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *hs_str_get(const struct hs_str *s);           /* "" when empty; valid until the next change */
 char *hs_str_take(struct hs_str *s);                      /* caller frees; s is empty again */
 void hs_str_release(struct hs_str *s);
