@@ -73,9 +73,9 @@ description_is_json() {
 completion_works() {
 	gives 0 "$1" --describe=bash || return
 	bash -n <<< "$output" || return
-	# the shell function offers --help after "TOOL --he"
-	bash -c 'eval "$1"; COMP_WORDS=("$2" --he); COMP_CWORD=1; "_$2"; [ "${COMPREPLY[0]}" = --help ]' bash "$output" "$1" ||
-		fails "completion of --he is not --help"
+	# the shell function offers --help after "TOOL --hel"
+	bash -c 'eval "$1"; COMP_WORDS=("$2" --hel); COMP_CWORD=1; "_$2"; [ "${COMPREPLY[0]}" = --help ]' bash "$output" "$1" ||
+		fails "completion of --hel is not --help"
 }
 
 @test "--describe=bash: a completion that bash takes" {
@@ -88,7 +88,7 @@ page_is_there() {
 	# every option is on the page
 	local option
 	for option in $("$1" --describe | jq -r '.options[].name'); do
-		grep -q "Fl Fl ${option//-/\\\\\\{0,1\\}-}" "$HOUSE/man/$1.1" || fails "man/$1.1 does not explain --$option" || return
+		tr -d '\\' < "$HOUSE/man/$1.1" | grep -qF -- "Fl Fl $option" || fails "man/$1.1 does not explain --$option" || return
 	done
 }
 
@@ -100,12 +100,15 @@ page_is_there() {
 mistakes_are_usage() {
 	refuses 2 "$1" --no-such-option
 	says '(see --help)'
-	refuses 2 "$1" a b c d e f g h i j k l
-	says '(see --help)'
+	if "$1" --describe | jq -e '.max_operands < 12' > /dev/null; then
+		refuses 2 "$1" a b c d e f g h i j k l
+		says '(see --help)'
+	fi
 	refuses 2 "$1" --help-me
 }
 
 @test "unknown options and too many operands: status 2 and a hint" {
+	need jq
 	for_each mistakes_are_usage
 }
 
