@@ -142,6 +142,16 @@ bool hs_signal_is_scatter(const struct hs_signal *s)
 	return hs_signal_nav_rank(s) == 1 && s->axis[0].kind == HS_AXIS_POINT;
 }
 
+const struct hs_coord *hs_signal_find_coord(const struct hs_signal *s, const char *name, size_t dim)
+{
+	for (size_t i = 0; i < s->n_coords; i++) {
+		const struct hs_coord *c = &s->coord[i];
+		if (!strcmp(c->name, name) && c->n_dims == 1 && c->dim[0] == dim && c->n == s->axis[dim].n)
+			return c;
+	}
+	return NULL;
+}
+
 int hs_signal_find_axis(const struct hs_signal *s, const char *name)
 {
 	for (size_t i = 0; i < s->rank; i++)
@@ -150,12 +160,20 @@ int hs_signal_find_axis(const struct hs_signal *s, const char *name)
 	return -1;
 }
 
-char *hs_signal_show(const struct hs_signal *s)
+char *hs_signal_shape(const struct hs_signal *s)
 {
 	struct hs_str out = { 0 };
 	for (size_t i = 0; i < s->rank; i++)
 		hs_str_addf(&out, "%s%zu", i ? " x " : "", s->axis[i].n);
-	hs_str_addf(&out, "%s%s", s->rank ? " " : "", hs_dtype_name(s->dtype));
+	return hs_str_take(&out);
+}
+
+char *hs_signal_show(const struct hs_signal *s)
+{
+	struct hs_str out = { 0 };
+	char *shape = hs_signal_shape(s);
+	hs_str_addf(&out, "%s%s%s", shape, s->rank ? " " : "", hs_dtype_name(s->dtype));
+	free(shape);
 	for (size_t i = 0; i < s->rank; i++)
 		hs_str_addf(&out, "%s%s", i ? " " : ", ", s->axis[i].name);
 	return hs_str_take(&out);

@@ -61,8 +61,14 @@ size_t hs_signal_nav_count(const struct hs_signal *s);    /* pixels */
 size_t hs_signal_sig_count(const struct hs_signal *s);    /* channels a pixel */
 bool hs_signal_is_scatter(const struct hs_signal *s);     /* one navigation axis of kind POINT */
 
+/* The coordinate called name that spans dimension dim and no other, or NULL. */
+const struct hs_coord *hs_signal_find_coord(const struct hs_signal *s, const char *name, size_t dim);
+
 /* The dimension called name, or -1. */
 int hs_signal_find_axis(const struct hs_signal *s, const char *name);
+
+/* "256 x 256 x 1024"; caller frees. */
+char *hs_signal_shape(const struct hs_signal *s);
 
 /* "256 x 256 x 1024 float32, y x energy"; caller frees. */
 char *hs_signal_show(const struct hs_signal *s);
