@@ -87,14 +87,6 @@ static int write_thumbnail(struct hs_out *out, const float *values, size_t ny, s
 	return verdict;
 }
 
-static const struct hs_coord *coord_called(const struct hs_signal *s, const char *name)
-{
-	for (size_t i = 0; i < s->n_coords; i++)
-		if (!strcmp(s->coord[i].name, name) && s->coord[i].n_dims == 1)
-			return &s->coord[i];
-	return NULL;
-}
-
 static int write_sum(struct hs_out *out, struct looks *l, struct hs_err *err)
 {
 	const struct hs_signal *from = l->signal;
@@ -105,7 +97,7 @@ static int write_sum(struct hs_out *out, struct looks *l, struct hs_err *err)
 	hs_signal_set(&s.title, "sum over the spectrum");
 	copy_dims(&s, from, 0, nav);
 	hs_signal_shape_up(&s, nav >= 2 ? 2 : 1);
-	const struct hs_coord *x = coord_called(from, "x"), *y = coord_called(from, "y");
+	const struct hs_coord *x = hs_signal_find_coord(from, "x", 0), *y = hs_signal_find_coord(from, "y", 0);
 	if (hs_signal_is_scatter(from) && x && y) {
 		hs_signal_add_coord(&s, "x", x->units, x->n, x->value);
 		verdict = hs_out_scatter(out, "map", &s, x->value, y->value, l->sum_image, l->n_pix, err);

@@ -32,6 +32,20 @@ int hs_session_input(struct hs_run *run, size_t operand, struct hs_in **in, size
 	return 0;
 }
 
+bool hs_session_sibling(const struct hs_in *in, size_t signal, const char *name, size_t *i)
+{
+	const char *own = hs_in_path(in, signal), *slash = strrchr(own, '/');
+	const size_t n = slash ? (size_t)(slash - own) + 1 : 0;
+	for (size_t k = 0; k < hs_in_count(in); k++) {
+		const char *path = hs_in_path(in, k);
+		if (strlen(path) > n && !memcmp(path, own, n) && !strcmp(path + n, name)) {
+			*i = k;
+			return true;
+		}
+	}
+	return false;
+}
+
 int hs_session_memory(const struct hs_run *run, uint64_t taken, uint64_t *left, struct hs_err *err)
 {
 	/* reading wants two blocks of rows, 4 MiB each for float32, and what makes them */
@@ -110,6 +124,13 @@ int hs_session_output(struct hs_run *run, struct hs_in *in, const char *title, c
 	free(own_title);
 	free(own_start);
 	free(uuid);
+	return verdict;
+}
+
+int hs_session_put(struct hs_out *out, struct hs_signal *s, const void *values, const struct hs_extras *extras, struct hs_err *err)
+{
+	const int verdict = hs_out_signal(out, HS_AT_STEP, s, values, extras, err);
+	hs_signal_release(s);
 	return verdict;
 }
 

@@ -12,6 +12,9 @@
 /* Opens operand number `operand` (standard input when there are fewer) and picks a signal by -d. */
 int hs_session_input(struct hs_run *run, size_t operand, struct hs_in **in, size_t *signal, struct hs_err *err);
 
+/* The signal called name of the same step (or entry) as another one. */
+bool hs_session_sibling(const struct hs_in *in, size_t signal, const char *name, size_t *i);
+
 /* What --memory leaves for reading when the mathematics needs `taken` bytes; HS_SYSTEM when nothing sensible is left. */
 int hs_session_memory(const struct hs_run *run, uint64_t taken, uint64_t *left, struct hs_err *err);
 
@@ -23,6 +26,9 @@ bool hs_session_dry(const struct hs_run *run, const char *fmt, ...) __attribute_
  * --carry takes the measured cube too. */
 int hs_session_output(struct hs_run *run, struct hs_in *in, const char *title, const char *start_time, struct hs_out **out,
 	struct hs_err *err);
+
+/* A result in memory goes into this tool's step; s is released in any case. extras may be NULL. */
+int hs_session_put(struct hs_out *out, struct hs_signal *s, const void *values, const struct hs_extras *extras, struct hs_err *err);
 
 /* The record of this run, for a tool that adds origins or parameters of its own before the commit. */
 struct hs_step hs_session_step(const struct hs_run *run);

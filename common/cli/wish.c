@@ -79,16 +79,6 @@ static int nearest_index(const struct hs_axis *a, const char *name, const char *
 	return 0;
 }
 
-const struct hs_coord *hs_wish_coord(const struct hs_signal *s, const char *name, size_t dim)
-{
-	for (size_t i = 0; i < s->n_coords; i++) {
-		const struct hs_coord *c = &s->coord[i];
-		if (!strcmp(c->name, name) && c->n_dims == 1 && c->dim[0] == dim && c->n == s->axis[dim].n)
-			return c;
-	}
-	return NULL;
-}
-
 /* The scattered pixel nearest to (x, y). */
 static size_t nearest_point(const struct hs_coord *x, const struct hs_coord *y, const double at[2])
 {
@@ -121,7 +111,7 @@ static int add_word(const struct hs_pixels *px, char *word, struct place *p, str
 		return nearest_index(&s->axis[px->nav[d]], word, equals + 1, &p->index[d], err);
 	}
 	const int c = !strcmp(word, "x") ? 0 : !strcmp(word, "y") ? 1 : -1;
-	const struct hs_coord *coord = c >= 0 && px->n_nav == 1 ? hs_wish_coord(s, word, px->nav[0]) : NULL;
+	const struct hs_coord *coord = c >= 0 && px->n_nav == 1 ? hs_signal_find_coord(s, word, px->nav[0]) : NULL;
 	if (!coord)
 		return hs_fail(err, HS_USAGE, "the pixels have no axis '%.60s'", word);
 	return hs_parse_quantity(equals + 1, coord->units, &p->at[c], err) < 0 ? hs_err_prepend(err, "%s", word) : 0;
@@ -136,7 +126,7 @@ int hs_wish_place(const char *text, const struct hs_pixels *px, size_t *pixel, s
 		verdict = add_word(px, word, &p, err);
 	free(all);
 	if (verdict == 0 && isfinite(p.at[0]) && isfinite(p.at[1])) {
-		p.index[0] = nearest_point(hs_wish_coord(px->signal, "x", px->nav[0]), hs_wish_coord(px->signal, "y", px->nav[0]), p.at);
+		p.index[0] = nearest_point(hs_signal_find_coord(px->signal, "x", px->nav[0]), hs_signal_find_coord(px->signal, "y", px->nav[0]), p.at);
 		p.given[0] = true;
 	}
 	*pixel = 0;

@@ -31,7 +31,4 @@ int hs_wish_list(const char *text, size_t n, size_t *index, size_t *n_index, str
  * pixels are found by their coordinates x and y. */
 int hs_wish_place(const char *text, const struct hs_pixels *px, size_t *pixel, struct hs_err *err);
 
-/* The one-dimensional coordinate called name along dimension dim of s, or NULL. */
-const struct hs_coord *hs_wish_coord(const struct hs_signal *s, const char *name, size_t dim);
-
 #endif
