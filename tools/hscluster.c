@@ -112,9 +112,7 @@ static int write_labels(struct hs_out *out, const struct hs_pixels *px, const st
 		"not converged; -1 = none; cluster 0 is the largest" };
 	struct hs_signal s;
 	hs_pixels_map(px, &s, "labels", "cluster", "1", HS_I32);
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, c->found.label, &comment, err);
-	hs_signal_release(&s);
-	return verdict;
+	return hs_session_put(out, &s, c->found.label, &comment, err);
 }
 
 static int write_centroids(struct hs_out *out, const struct hs_pixels *px, const struct hs_kmeans *f, struct hs_err *err)
@@ -123,9 +121,7 @@ static int write_centroids(struct hs_out *out, const struct hs_pixels *px, const
 	struct hs_signal s;
 	hs_pixels_spectra(px, &s, "centroids", px->signal->quantity, px->signal->units, HS_F64, "cluster", f->k);
 	number_from_zero(&s);
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, f->mean, &spread, err);
-	hs_signal_release(&s);
-	return verdict;
+	return hs_session_put(out, &s, f->mean, &spread, err);
 }
 
 static int write_sizes(struct hs_out *out, const struct hs_pixels *px, const struct hs_kmeans *f, struct hs_err *err)
@@ -136,8 +132,7 @@ static int write_sizes(struct hs_out *out, const struct hs_pixels *px, const str
 		n[k] = (int32_t)f->size[k];
 	hs_pixels_series(px, &s, "sizes", "pixels", "count", HS_I32, "cluster", f->k);
 	number_from_zero(&s);
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, n, NULL, err);
-	hs_signal_release(&s);
+	const int verdict = hs_session_put(out, &s, n, NULL, err);
 	free(n);
 	return verdict;
 }
@@ -160,8 +155,7 @@ static int write_choice(struct hs_out *out, const struct hs_pixels *px, const st
 	const struct hs_column columns[] = { { "stability", "1", v + t->n }, { "calinski_harabasz", "1", v + 2 * t->n },
 		{ "davies_bouldin", "1", v + 3 * t->n }, { "inertia", "1", v + 4 * t->n } };
 	const struct hs_extras extras = { .n_columns = HS_LEN(columns), .column = columns };
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, v, &extras, err);
-	hs_signal_release(&s);
+	const int verdict = hs_session_put(out, &s, v, &extras, err);
 	free(v);
 	return verdict;
 }
@@ -169,18 +163,9 @@ static int write_choice(struct hs_out *out, const struct hs_pixels *px, const st
 /* Scores of a decomposition were clustered: its loadings turn the centroids back into spectra. */
 static int write_spectra(struct hs_out *out, struct hs_in *in, size_t signal, const struct hs_kmeans *f, struct hs_err *err)
 {
-	char *step = hs_must_dup(hs_in_path(in, signal)), *slash = strrchr(step, '/');
 	size_t at[2];
-	const char *const wanted[2] = { "loadings", "mean" };
-	struct hs_err none = { 0 };
-	bool there = slash != NULL;
-	for (int i = 0; i < 2 && there; i++) {
-		char *path = hs_must_printf("%.*s/%s", (int)(slash - step), step, wanted[i]);
-		there = hs_in_find(in, path, &at[i], &none) == 0;
-		free(path);
-	}
-	free(step);
-	if (!there || hs_in_signal(in, at[0])->rank != 2 || hs_in_signal(in, at[0])->axis[0].n != f->n_chan)
+	if (!hs_session_sibling(in, signal, "loadings", &at[0]) || !hs_session_sibling(in, signal, "mean", &at[1]) ||
+		hs_in_signal(in, at[0])->rank != 2 || hs_in_signal(in, at[0])->axis[0].n != f->n_chan)
 		return 0;
 	const size_t n_chan = hs_in_signal(in, at[0])->axis[1].n;
 	double *loadings = hs_in_read(in, at[0], err), *mean = hs_in_read(in, at[1], err), *spectra = hs_alloc(f->k * n_chan, sizeof *spectra, err);
@@ -201,8 +186,7 @@ static int write_spectra(struct hs_out *out, struct hs_in *in, size_t signal, co
 		number_from_zero(&s);
 		hs_signal_add_axis(&s, hs_axis_dup(&like->axis[0]));
 		hs_signal_shape_up(&s, 1);
-		verdict = hs_out_signal(out, HS_AT_STEP, &s, spectra, &comment, err);
-		hs_signal_release(&s);
+		verdict = hs_session_put(out, &s, spectra, &comment, err);
 	}
 	free(loadings);
 	free(mean);

@@ -210,8 +210,7 @@ static int write_map(struct hs_out *out, const struct hs_scene *scene, size_t i,
 	begin(&s, t->name, t->quantity, t->units, t->kind == HS_TRUTH_CODES ? HS_I32 : HS_F64);
 	add_pixels(&s, o);
 	hs_signal_shape_up(&s, 2);
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, x, &extras, err);
-	hs_signal_release(&s);
+	const int verdict = hs_session_put(out, &s, x, &extras, err);
 	free(x);
 	return verdict;
 }
@@ -225,9 +224,7 @@ static int write_spectra(struct hs_out *out, const struct hs_scene *scene, size_
 	hs_signal_add_axis(&s, hs_axis_numbers(t->component, hs_scene_n_comp(scene)));
 	add_energy(&s, scene, o);
 	hs_signal_shape_up(&s, 1);
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, hs_scene_truth_spectra(scene, i), NULL, err);
-	hs_signal_release(&s);
-	return verdict;
+	return hs_session_put(out, &s, hs_scene_truth_spectra(scene, i), NULL, err);
 }
 
 static int write_truth(struct hs_out *out, const struct hs_scene *scene, const struct hs_scene_options *o, struct hs_err *err)

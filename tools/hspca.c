@@ -166,12 +166,10 @@ static int write_spectra(struct hs_out *out, const struct hs_pixels *px, const s
 	static const struct hs_extras sign = { .comment = "sign: the element of largest magnitude is positive; order: by variance" };
 	struct hs_signal loadings, mean;
 	hs_pixels_spectra(px, &loadings, "loadings", "loading", "1", HS_F64, "component", a->k);
+	if (hs_session_put(out, &loadings, a->pca.loadings, &sign, err) < 0)
+		return -1;
 	hs_pixels_spectrum(px, &mean, "mean", px->signal->quantity, px->signal->units, HS_F64);
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &loadings, a->pca.loadings, &sign, err) < 0 ? -1 :
-		hs_out_signal(out, HS_AT_STEP, &mean, a->pca.frame.mean, NULL, err);
-	hs_signal_release(&loadings);
-	hs_signal_release(&mean);
-	return verdict;
+	return hs_session_put(out, &mean, a->pca.frame.mean, NULL, err);
 }
 
 /* Ratios of more components than are kept, so that the scree plot shows where the noise begins. */
@@ -193,8 +191,7 @@ static int write_variance(struct hs_out *out, const struct hs_pixels *px, const 
 	s.log_scale = true;
 	const struct hs_column columns[] = { { "cumulative", "1", cumulative }, { "eigenvalue", px->signal->units, a->pca.eigenvalue } };
 	const struct hs_extras extras = { .n_columns = HS_LEN(columns), .column = columns };
-	const int verdict = hs_out_signal(out, HS_AT_STEP, &s, ratio, &extras, err);
-	hs_signal_release(&s);
+	const int verdict = hs_session_put(out, &s, ratio, &extras, err);
 	free(ratio);
 	free(cumulative);
 	return verdict;
