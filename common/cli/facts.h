@@ -6,8 +6,8 @@
 #define HS_CLI_FACTS_H
 
 #include "math/tally.h"
-#include "store/nxcheck.h"
 #include "store/nxread.h"
+#include "store/stored.h"
 
 /* Bits of a mask, in the order of HS_MASK_*. */
 enum { HS_FACTS_BITS = 4 };

@@ -136,10 +136,9 @@ static void show_signals(struct hs_str *out, const struct hs_facts *f)
 static void show_origin(struct hs_str *out, const struct hs_facts *f)
 {
 	const struct hs_step *first = f->n_steps ? f->step[0] : NULL;
-	const bool named = (first && first->n_origins) || f->vendor_file;
-	const char *from = first && first->n_origins ? first->origin[0].file_name : f->vendor_file ? f->vendor_file : first ? first->program : "";
+	const char *file = first && first->n_origins ? first->origin[0].file_name : f->vendor_file;
 	char size[16];
-	hs_str_add_plain(out, "  %-9s %s%s", "from", !named && first ? "made by " : "", from);
+	hs_str_add_plain(out, "  %-9s %s%s", "from", file || !first ? "" : "made by ", file ? file : first ? first->program : "");
 	if (f->header_bytes)
 		hs_str_addf(out, ", vendor header %s", hs_show_bytes((double)f->header_bytes, size));
 	hs_str_add(out, "\n");

@@ -1,4 +1,4 @@
-/* nxcheck - does a file obey the container convention (hsdata(5)), and how are its values stored?
+/* nxcheck - does a file obey the container convention (hsdata(5))?
  *
  * The check looks at everything in the file but the views for other programs (/Experiments, /Measurement_NNN): string types,
  * names, classes, the @default chain, each NXdata with its axes, scales, errors and masks, filters and chunks, links out of
@@ -14,15 +14,5 @@
 /* Calls fault for each rule that is broken, with the path of the object and half a sentence about it ("has no @units"), both
  * borrowed. values: also read the values and compare their checksums. Returns the number of faults. */
 int hs_nx_check(struct hs_h5 *file, void (*fault)(void *ctx, const char *path, const char *what), void *ctx, bool values);
-
-struct hs_nx_stored {
-	uint64_t bytes, stored_bytes;         /* the values as numbers; what they take in the file */
-	size_t rank, chunk[HS_MAX_RANK];      /* rank 0: not chunked */
-	size_t n_filters;
-	char filter[8][24];                   /* "shuffle", "deflate", ..., in the order they are applied */
-};
-
-/* false when path is no dataset that can be read. */
-bool hs_nx_stored(struct hs_h5 *file, const char *path, struct hs_nx_stored *stored);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "store/nxcheck.h"
 #include "store/nxwrite.h"
+#include "store/stored.h"
 #include "tap.h"
 
 enum { NY = 24, NX = 20, NE = 128 };
