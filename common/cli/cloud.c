@@ -28,7 +28,8 @@ static struct hs_curve *add_cloud(struct hs_maker *m, const struct hs_cloud *c, 
 }
 
 /* The points that belong to group k of n_groups: one curve of dots. */
-static int fill_group(struct hs_maker *m, const struct hs_cloud *c, const int *group, int k, struct hs_curve *curve, struct hs_err *err)
+static int fill_group(struct hs_maker *m, const struct hs_cloud *c, const int *group, int k, struct hs_curve *curve,
+	struct hs_err *err)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < c->n; i++)

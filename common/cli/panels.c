@@ -124,8 +124,8 @@ int32_t *hs_panel_to_labels(struct hs_maker *m, const double *v, const uint8_t *
 	return label;
 }
 
-void hs_panel_labels(struct hs_maker *m, const char *title, const int32_t *label, const struct hs_axis *y, const struct hs_axis *x,
-	size_t n_labels)
+void hs_panel_labels(struct hs_maker *m, const char *title, const int32_t *label, const struct hs_axis *y,
+	const struct hs_axis *x, size_t n_labels)
 {
 	const size_t n = x->n * y->n;
 	const char **name = NULL;

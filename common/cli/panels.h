@@ -14,8 +14,8 @@ struct hs_map *hs_panel_map(struct hs_maker *m, const char *title, const struct 
 void hs_panel_balance(struct hs_maker *m, size_t first);
 
 /* n empty curves of signal s over axis x; the caller fills *curve, then finishes: a zero line where they cross it. */
-struct hs_curves *hs_panel_curves(struct hs_maker *m, const char *title, const struct hs_signal *s, const struct hs_axis *x, size_t n,
-	struct hs_curve **curve);
+struct hs_curves *hs_panel_curves(struct hs_maker *m, const char *title, const struct hs_signal *s, const struct hs_axis *x,
+	size_t n, struct hs_curve **curve);
 void hs_panel_finish(struct hs_curves *c);
 
 /* n rows of v (rows x x->n), the chosen ones (NULL: the first), as curves in the colours of their numbers, so that a part looks
@@ -27,8 +27,8 @@ int hs_panel_rows(struct hs_maker *m, const char *title, const struct hs_signal 
 int32_t *hs_panel_to_labels(struct hs_maker *m, const double *v, const uint8_t *mask, size_t n, struct hs_err *err);
 
 /* Classes are called what the file calls them: by their value, 0 being the first. n_labels: at least so many. */
-void hs_panel_labels(struct hs_maker *m, const char *title, const int32_t *label, const struct hs_axis *y, const struct hs_axis *x,
-	size_t n_labels);
+void hs_panel_labels(struct hs_maker *m, const char *title, const int32_t *label, const struct hs_axis *y,
+	const struct hs_axis *x, size_t n_labels);
 
 /* The ratios in signal number `variance`; n_kept of them are marked as kept. */
 int hs_panel_scree(struct hs_maker *m, size_t variance, size_t n_kept, struct hs_err *err);

@@ -175,7 +175,9 @@ static int add_companions(struct hs_maker *m, struct hs_err *err)
 			hs_panel_balance(m, first);
 		m->limits = limits;
 	}
-	return hs_session_sibling(m->in, m->signal, "variance", &k) && is_variance(hs_in_signal(m->in, k)) ? hs_panel_scree(m, k, component->n, err) : 0;
+	if (!hs_session_sibling(m->in, m->signal, "variance", &k) || !is_variance(hs_in_signal(m->in, k)))
+		return 0;
+	return hs_panel_scree(m, k, component->n, err);
 }
 
 /* The maps of a stack: its slices; of a cube: single channels. */
@@ -192,13 +194,16 @@ static int show_slices(struct hs_maker *m, enum form form, struct hs_err *err)
 		hs_warn("%s: the first %d of %zu maps are shown (--component chooses)", s->name, MOST_MAPS, m->n_chosen);
 		m->n_chosen = MOST_MAPS;
 	}
-	double *v = by_rows ? hs_maker_rows(m, m->chosen, m->n_chosen, &mask, err) : hs_maker_maps(m, m->chosen, m->n_chosen, &mask, err);
+	double *v = by_rows ? hs_maker_rows(m, m->chosen, m->n_chosen, &mask, err) :
+		hs_maker_maps(m, m->chosen, m->n_chosen, &mask, err);
 	if (!v)
 		return -1;
 	const size_t y = form == FORM_STACK ? s->rank - 2 : nav - 2;
-	for (size_t i = 0; i < m->n_chosen; i++)
-		hs_panel_map(m, form == FORM_STACK ? hs_maker_places(m, 0, nav, m->chosen[i]) : hs_maker_places(m, nav, s->rank, m->chosen[i]), s,
-			v + i * size, by_rows ? NULL : mask, &s->axis[y], &s->axis[y + 1]);
+	for (size_t i = 0; i < m->n_chosen; i++) {
+		const char *place = form == FORM_STACK ? hs_maker_places(m, 0, nav, m->chosen[i]) :
+			hs_maker_places(m, nav, s->rank, m->chosen[i]);
+		hs_panel_map(m, place, s, v + i * size, by_rows ? NULL : mask, &s->axis[y], &s->axis[y + 1]);
+	}
 	if (form == FORM_STACK && s->axis[0].kind == HS_AXIS_CHANNEL)
 		hs_panel_balance(m, first);
 	return 0;

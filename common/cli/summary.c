@@ -47,7 +47,8 @@ static bool use_quick_looks(struct hs_maker *m, struct summary *u, struct hs_err
 {
 	size_t image, mean;
 	if (strcmp(hs_in_path(m->in, m->signal), "/entry/data") || m->run->common.mask || m->wish->window ||
-		hs_signal_nav_rank(m->s) != 2 || !hs_session_sibling(m->in, m->signal, "sum_image", &image) || !hs_session_sibling(m->in, m->signal, "mean_spectrum", &mean) ||
+		hs_signal_nav_rank(m->s) != 2 || !hs_session_sibling(m->in, m->signal, "sum_image", &image) ||
+		!hs_session_sibling(m->in, m->signal, "mean_spectrum", &mean) ||
 		hs_signal_count(hs_in_signal(m->in, image)) != u->take.n_image || hs_signal_count(hs_in_signal(m->in, mean)) != m->n_chan)
 		return false;
 	u->take.sum = hs_maker_other(m, image, err);

@@ -144,8 +144,8 @@ int hs_match_columns(const double *r, size_t ka, size_t kb, bool sign_blind, ptr
 	return verdict;
 }
 
-int hs_difference_columns(struct hs_pair *pair, const ptrdiff_t *to, const double *value, bool sign_blind, struct hs_difference *d,
-	struct hs_err *err)
+int hs_difference_columns(struct hs_pair *pair, const ptrdiff_t *to, const double *value, bool sign_blind,
+	struct hs_difference *d, struct hs_err *err)
 {
 	const size_t ka = pair->source[0]->n_chan, kb = pair->source[1]->n_chan;
 	const void *x[2];

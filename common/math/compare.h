@@ -45,7 +45,7 @@ int hs_match_columns(const double *r, size_t ka, size_t kb, bool sign_blind, ptr
 
 /* Adds column i of one against column to[i] of the other (float64 both), -1 being left out; with its sign turned when sign_blind
  * and value[i] is negative. Places count the elements of the first source. One reading. */
-int hs_difference_columns(struct hs_pair *pair, const ptrdiff_t *to, const double *value, bool sign_blind, struct hs_difference *d,
-	struct hs_err *err);
+int hs_difference_columns(struct hs_pair *pair, const ptrdiff_t *to, const double *value, bool sign_blind,
+	struct hs_difference *d, struct hs_err *err);
 
 #endif

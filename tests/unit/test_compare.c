@@ -73,8 +73,8 @@ static void test_pair(void)
 					!memcmp(x[1], xb + at * KB, n * KB * sizeof *xb);
 			good &= at == ROWS;
 		}
-		tap_ok(good && !hs_failed(&err), "batches of %zu, %zu against %zu, %zu: each row once, both readings", length[t][0], length[t][1],
-			length[t][2], length[t][3]);
+		tap_ok(good && !hs_failed(&err), "batches of %zu, %zu against %zu, %zu: each row once, both readings",
+			length[t][0], length[t][1], length[t][2], length[t][3]);
 	}
 	struct ragged a = ragged_of(xa, ROWS, KA, 5, 5), b = ragged_of(xb, 0, KB, 5, 5);
 	struct hs_pair pair = pair_of(&a, &b);
@@ -106,7 +106,8 @@ static void test_failure(void)
 
 static void test_difference(void)
 {
-	const double a[] = { 1, NAN, INFINITY, -INFINITY, 2, NAN, INFINITY, -7, 3 }, b[] = { 1, NAN, INFINITY, INFINITY, 2.5, 1, 0, -7.25, 3.5 };
+	const double a[] = { 1, NAN, INFINITY, -INFINITY, 2, NAN, INFINITY, -7, 3 };
+	const double b[] = { 1, NAN, INFINITY, INFINITY, 2.5, 1, 0, -7.25, 3.5 };
 	struct hs_difference d = { 0 };
 	for (size_t i = 0; i < 4; i++)
 		hs_difference_add(&d, a[i], b[i], 100 + i);
@@ -163,7 +164,8 @@ static void test_correlation(void)
 	left_out[0] = left_out[17] = true;
 	struct ragged a = ragged_of(xa, ROWS, KA, 13, 50), b = ragged_of(xb, ROWS, KB, 301, 301), c = ragged_of(xb, ROWS, KB, 1, 9);
 	struct hs_pair pair = pair_of(&a, &b), other = pair_of(&a, &c);
-	tap_ok(hs_correlate_columns(&pair, r, &err) == 0 && hs_correlate_columns(&other, again, &err) == 0, "correlations of %d x %d columns", KA, KB);
+	tap_ok(hs_correlate_columns(&pair, r, &err) == 0 && hs_correlate_columns(&other, again, &err) == 0,
+		"correlations of %d x %d columns", KA, KB);
 	for (size_t i = 0; i < KA; i++)
 		for (size_t j = 0; j < KB; j++)
 			worst = fmax(worst, fabs(r[i * KB + j] - slow_correlation(xa, KA, i, xb, KB, j, left_out)));
@@ -203,7 +205,8 @@ static void test_match(void)
 	tap_ok(hs_match_columns(r, 3, 1, false, to, value, &err) == 0 && to[2] == 0 && to[0] < 0 && isnan(value[0]),
 		"more columns than partners");
 	const double none[] = { NAN, NAN };
-	tap_ok(hs_match_columns(none, 1, 2, false, to, value, &err) == 0 && to[0] == 0 && isnan(value[0]), "unknown correlations pair in order");
+	tap_ok(hs_match_columns(none, 1, 2, false, to, value, &err) == 0 && to[0] == 0 && isnan(value[0]),
+		"unknown correlations pair in order");
 }
 
 static void test_matched_difference(void)
@@ -227,7 +230,8 @@ static void test_matched_difference(void)
 	double most = 0;
 	for (size_t row = 0; row < ROWS; row++)
 		most = fmax(most, 2 * fabs(xa[row * KA]));
-	tap_ok(hs_difference_columns(&pair, to, value, false, &d, &err) == 0 && d.worst == most, "the sign counts unless told otherwise");
+	tap_ok(hs_difference_columns(&pair, to, value, false, &d, &err) == 0 && d.worst == most,
+		"the sign counts unless told otherwise");
 }
 
 int main(void)
