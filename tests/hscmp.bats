@@ -182,6 +182,41 @@ numbers_as() {
 		assert np.abs(np.corrcoef(a, b)[[0, 1, 2], [3, 4, 5]] - json.load(open("found.json"))).max() < 1e-12'
 }
 
+@test "maps: rows without a number are left out, flat maps are alike, a map without partner is a difference" {
+	need_python && need jq
+	numbers_as a.nxs component,y,x 2,2,3 1 2 3 4 5 nan 7 7 7 7 7 7
+	numbers_as b.nxs component,y,x 2,2,3 4 4 4 4 4 4 1 2 3 4 5 6
+	numbers_as one.nxs component,y,x 1,2,3 1 2 3 4 5 6
+	numbers_as none.nxs component,y,x 2,2,3 nan nan nan nan nan nan nan nan nan nan nan nan
+	hscmp --as maps --json a.nxs b.nxs | jq -e '.partner == [2, 1] and .correlation == [1, 1] and .same'
+	gives 1 hscmp --as maps a.nxs one.nxs
+	says '1 of 2 components have no partner'
+	gives 1 hscmp --match a.nxs one.nxs
+	gives 0 hscmp --match one.nxs b.nxs
+	gives 1 hscmp --as maps a.nxs none.nxs
+	says 'least correlation -1'
+	gives 1 hscmp --match -t 1 a.nxs none.nxs
+	says 'are numbers in one only'
+}
+
+@test "complex values: real and imaginary parts, and nothing but values" {
+	need_python && need jq
+	"$PYTHON" -c 'if 1:
+		import numpy as np
+		a = (np.arange(12) * (1 + 2j)).reshape(2, 2, 3)
+		np.save("p.npy", a)
+		a[1, 0, 2] += 0.5j
+		np.save("q.npy", a)'
+	hsload -q -a y,x,energy p.npy -o p.nxs
+	hsload -q -a y,x,energy q.npy -o q.nxs
+	gives 0 hscmp -t 0 p.nxs p.nxs
+	hscmp --json p.nxs q.nxs | jq -e '.at == [1, 0, 2] and .max_abs_difference == 0.5 and .largest_magnitude == 22 and .same == false'
+	refuses 3 hscmp --as spectra p.nxs q.nxs
+	says 'is complex'
+	hsgen constant --size 3x2x2 -o real.nxs
+	refuses 3 hscmp p.nxs real.nxs
+}
+
 @test "stored in chunks or not, packed or not: the same values" {
 	hsgen mixture --size 61x53x301 -o packed.nxs
 	hsgen mixture --size 61x53x301 --raw -o raw.nxs
