@@ -39,22 +39,15 @@ static void list_scenes(void)
 		hs_say("%-10s %s\n", name, what);
 }
 
-/* "64x48x256": x, y, channels. */
 static int parse_size(const char *text, struct hs_scene_options *o, struct hs_err *err)
 {
-	size_t *const into[] = { &o->nx, &o->ny, &o->n_chan };
-	char *copy = hs_must_dup(text), *rest = copy;
-	size_t n = 0;
-	for (char *word; (word = strsep(&rest, "x")) && !hs_failed(err); n++) {
-		uint64_t value;
-		if (hs_parse_count(word, &value, err) == 0 && n < HS_LEN(into))
-			*into[n] = value;
-	}
-	free(copy);
-	if (n == HS_LEN(into) && !hs_failed(err))
-		return 0;
-	*err = (struct hs_err){ 0 };
-	return hs_fail(err, HS_USAGE, "--size '%s' is not XxYxCHANNELS, as in 64x48x256", text);
+	uint64_t n[3];
+	if (hs_parse_extent(text, "XxYxCHANNELS, as in 64x48x256", HS_LEN(n), n, err) < 0)
+		return hs_err_prepend(err, "--size");
+	o->nx = n[0];
+	o->ny = n[1];
+	o->n_chan = n[2];
+	return 0;
 }
 
 /* ------------------------------------------------------------------ rows */

@@ -30,19 +30,13 @@ struct form {
 /* "800x600" in device pixels. */
 static int parse_size(const struct params *p, struct hs_figure *page, struct hs_err *err)
 {
-	uint64_t w, h;
-	char *text = hs_must_dup(p->size), *times = strchr(text, 'x');
-	if (times)
-		*times = 0;
-	const int verdict = times ? hs_parse_count(text, &w, err) < 0 || hs_parse_count(times + 1, &h, err) < 0 ? -1 : 0 :
-		hs_fail(err, HS_USAGE, "'%.40s' is not WIDTHxHEIGHT", p->size);
-	free(text);
-	if (verdict < 0)
+	uint64_t side[2];
+	if (hs_parse_extent(p->size, "WIDTHxHEIGHT", HS_LEN(side), side, err) < 0)
 		return hs_err_prepend(err, "--size");
-	if (w < 64 || h < 64 || w > 32767 || h > 32767)
+	if (side[0] < 64 || side[1] < 64 || side[0] > 32767 || side[1] > 32767)
 		return hs_fail(err, HS_USAGE, "--size: %.40s is outside 64 .. 32767 px a side", p->size);
-	page->width = (double)w / page->scale;
-	page->height = (double)h / page->scale;
+	page->width = (double)side[0] / page->scale;
+	page->height = (double)side[1] / page->scale;
 	return 0;
 }
 

@@ -55,6 +55,20 @@ int hs_parse_count(const char *text, uint64_t *value, struct hs_err *err)
 	return 0;
 }
 
+int hs_parse_extent(const char *text, const char *form, size_t n, uint64_t *value, struct hs_err *err)
+{
+	const char *p = text;
+	for (size_t i = 0; i < n; i++) {
+		char *end = NULL;
+		errno = 0;
+		value[i] = isdigit((unsigned char)*p) ? strtoull(p, &end, 10) : 0;
+		if (!end || errno || *end != (i + 1 < n ? 'x' : '\0'))
+			return hs_fail(err, HS_USAGE, "'%.60s' is not %s", text, form);
+		p = end + 1;
+	}
+	return 0;
+}
+
 int hs_parse_bytes(const char *text, uint64_t *bytes, struct hs_err *err)
 {
 	static const char prefix[] = "KMGTP";

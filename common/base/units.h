@@ -13,6 +13,9 @@
 int hs_parse_real(const char *text, double *value, struct hs_err *err);
 int hs_parse_count(const char *text, uint64_t *value, struct hs_err *err);
 
+/* n whole numbers with x between: "64x48x256". form says in the error what is wanted: "WIDTHxHEIGHT". */
+int hs_parse_extent(const char *text, const char *form, size_t n, uint64_t *value, struct hs_err *err);
+
 /* "512M", "2GiB", "64k", "4096": binary multiples, in bytes. */
 int hs_parse_bytes(const char *text, uint64_t *bytes, struct hs_err *err);
 
