@@ -7,10 +7,13 @@
 #include "math/compare.h"
 #include "tap.h"
 
-/* A source that hands out batches of two lengths in turn. */
+enum { ROWS = 301, KA = 3, KB = 4 };
+
+/* A source that hands out batches of two lengths in turn; beyond the batch there are no numbers. */
 struct ragged {
 	struct hs_rowsource source;
 	const double *x;
+	double batch[2 * ROWS * KB];
 	size_t at, turn, length[2];
 };
 
@@ -26,7 +29,9 @@ static int ragged_next(struct hs_rowsource *source, struct hs_batch *batch, stru
 	struct ragged *r = (struct ragged *)source;
 	(void)err;
 	const size_t left = source->n_rows - r->at, want = r->length[r->turn++ % 2];
-	*batch = (struct hs_batch){ .first_row = r->at, .n_rows = want < left ? want : left, .x = r->x + r->at * source->n_chan };
+	*batch = (struct hs_batch){ .first_row = r->at, .n_rows = want < left ? want : left, .x = r->batch };
+	for (size_t i = 0; i < sizeof r->batch / sizeof *r->batch; i++)
+		r->batch[i] = i < batch->n_rows * source->n_chan ? r->x[r->at * source->n_chan + i] : NAN;
 	r->at += batch->n_rows;
 	return 0;
 }
@@ -50,8 +55,6 @@ static void fill(double *x, size_t n, uint64_t seed)
 	for (size_t i = 0; i < n; i++)
 		x[i] = hs_rng_uniform(&rng) - 0.5;
 }
-
-enum { ROWS = 301, KA = 3, KB = 4 };
 
 static void test_pair(void)
 {
