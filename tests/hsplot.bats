@@ -387,6 +387,8 @@ mask = np.zeros((3, 4), 'u1'); mask[1, 2] = 8"
 	END
 	refuses 2 hsplot scene.nxs scene.nxs -o out.png
 	refuses 2 hsplot scene.nxs -o out.jpg
+	local bad
+	for bad in 80x 800x600x3 wide 800 99999x99; do refuses 2 hsplot scene.nxs -s "$bad" -o out.png || return 1; done
 	refuses 2 hsplot scene.nxs -s 64x64 -o out.png
 	says "too small"
 	nothing_left
