@@ -287,21 +287,18 @@ static int32_t *read_labels(const struct hs_likeness *c, const struct hs_side *s
 	double *v = hs_side_read(c->run, side, err);
 	int32_t *label = v ? hs_alloc(n, sizeof *label, err) : NULL;
 	*largest = -1;
-	for (size_t i = 0; i < n && label; i++) {
-		label[i] = -1;
-		if (isnan(v[i]))
-			continue;
-		if (v[i] != floor(v[i]) || !(fabs(v[i]) <= INT32_MAX)) {
+	for (size_t i = 0; i < n && !hs_failed(err); i++) {
+		if (!isnan(v[i]) && (v[i] != floor(v[i]) || !(fabs(v[i]) <= INT32_MAX)))
 			hs_fail(err, HS_BAD_DATA, "'%s', %s: %g is not a label", hs_in_name(side->in), side->s->name, v[i]);
-			free(label);
-			label = NULL;
-			break;
-		}
-		label[i] = (int32_t)v[i];
+		else
+			label[i] = isnan(v[i]) ? -1 : (int32_t)v[i];
 		*largest = label[i] > *largest ? label[i] : *largest;
 	}
 	free(v);
-	return label;
+	if (!hs_failed(err))
+		return label;
+	free(label);
+	return NULL;
 }
 
 static int compare_labels(struct hs_likeness *c, struct hs_err *err)
