@@ -14,6 +14,7 @@ struct hs_h5 {
 	hid_t id;
 	int fd;
 	char *name;
+	void *pin;                    /* of the room behind HDF5's tables, or NULL (h5tree.c) */
 	char *sound;                  /* the last path whose attributes could all be decoded, or NULL (h5tree.c) */
 };
 

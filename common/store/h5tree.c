@@ -74,6 +74,7 @@ void hs_h5_close(struct hs_h5 *file)
 	if (!file)
 		return;
 	H5Fclose(file->id);
+	free(file->pin);
 	free(file->sound);
 	free(file->name);
 	free(file);
@@ -946,15 +947,23 @@ static int read_all_about(void *ctx, struct hs_h5 *file, const char *path, enum 
 	return ++*objects >= PROBE_OBJECTS;
 }
 
+enum { MIN_ROOM = 16, MAX_ROOM = 64 };        /* blocks of 128 KiB */
+
+static size_t room_blocks(size_t file_bytes)
+{
+	const size_t n = MIN_ROOM + 8 * (file_bytes >> 17);
+	return n < MAX_ROOM ? n : MAX_ROOM;
+}
+
 /* Fills the free memory of this process with a number that is harmless as a length and deadly as an address, so that a read behind
  * the end of a table, which may find zeros here and a wild pointer in the parent, is a crash in any case. What a reader of a
  * small file asks for is small: less is filled, for filling is what costs most in opening it. */
 static void poison(size_t file_bytes)
 {
-	enum { BLOCKS = 64, LEAST = 16, WORDS = 16 << 10 };
+	enum { WORDS = 16 << 10 };
 	static const uint64_t deadly = 0x8000;                  /* below what Linux lets anybody map */
-	const size_t wanted = LEAST + 8 * (file_bytes >> 17), n = wanted < BLOCKS ? wanted : BLOCKS;
-	uint64_t *block[BLOCKS];
+	const size_t n = room_blocks(file_bytes);
+	uint64_t *block[MAX_ROOM];
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	for (size_t i = 0; i < n; i++) {
@@ -964,6 +973,22 @@ static void poison(size_t file_bytes)
 	}
 	for (size_t i = 0; i < n; i++)
 		free(block[i]);
+}
+
+/* More memory than poison fills, free but not given back, so that a read behind the end of a table which is too short to end the
+ * child does not end the parent either. It is not touched, so it costs nothing. The result holds its place behind it; free()
+ * lets go of all. */
+static void *make_room(size_t file_bytes)
+{
+	enum { BYTES = 120 << 10 };           /* what malloc does not take from elsewhere */
+	const size_t n = room_blocks(file_bytes) + MIN_ROOM;
+	void *block[MAX_ROOM + MIN_ROOM], *pin;
+	for (size_t i = 0; i < n; i++)
+		block[i] = malloc(BYTES);
+	pin = malloc(1);
+	for (size_t i = 0; i < n; i++)
+		free(block[i]);
+	return pin;
 }
 
 /* Reads the file in a child process. Anything but PROBE_SOUND and PROBE_BROKEN means that this ended in a crash, or in no end at all. */
@@ -1011,5 +1036,12 @@ int hs_h5_open(struct hs_h5 **file, int fd, const char *name, struct hs_err *err
 		return hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is damaged, not all of its groups can be listed", name);
 	if (found != PROBE_SOUND)
 		return hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is damaged so badly that HDF5 itself crashes on it", name);
-	return hs_h5_open_unguarded(file, fd, name, err);
+	struct stat st;
+	void *pin = make_room(fstat(fd, &st) == 0 ? (size_t)st.st_size : 0);
+	const int verdict = hs_h5_open_unguarded(file, fd, name, err);
+	if (*file)
+		(*file)->pin = pin;
+	else
+		free(pin);
+	return verdict;
 }
