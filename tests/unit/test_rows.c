@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -458,6 +459,419 @@ static void test_limits(void)
 	free(c.value);
 }
 
+/* ------------------------------------------------------------------ at random */
+
+/* The least memory a description can be read in, so that slabs are as small as they get. */
+static uint64_t least_memory(const struct hs_values *v, struct hs_rows_options options)
+{
+	struct hs_rows *rows;
+	for (options.memory = 64; options.memory < 64 << 20; options.memory += options.memory / 16 + 1) {
+		struct hs_err err = { 0 };
+		if (hs_rows_open(&rows, v, &options, &err) == 0) {
+			hs_rows_close(rows);
+			return options.memory;
+		}
+	}
+	return 0;
+}
+
+/* All ways of reading, in plenty of memory and in the least. */
+static long wrong_anyhow(const struct hs_values *v, const struct cube *c, struct hs_err *err)
+{
+	long wrong = 0;
+	for (int as = HS_AS_AUTO; as <= HS_AS_F64 && wrong == 0; as++)
+		for (int little = 0; little < 2 && wrong == 0; little++) {
+			struct hs_rows_options options = { .as = (enum hs_rows_as)as, .threads = 1 + 2 * little };
+			if (as == HS_AS_F32 && !is_exact_f32(c->dtype))
+				continue;
+			options.memory = little ? least_memory(v, options) : 0;
+			wrong = little && !options.memory ? -1 : wrong_values(v, c, &options, err);
+		}
+	return wrong;
+}
+
+static long wrong_in_file(const struct cube *c, const size_t *place, const bool *flip, size_t sig_rank, struct hs_err *err)
+{
+	struct hs_h5 *file = NULL;
+	struct hs_values v;
+	struct hs_h5_shape shape;
+	const int fd = open(path, O_RDONLY);
+	long wrong = hs_h5_open_unguarded(&file, fd, path, err);
+	if (wrong == 0 && (wrong = hs_h5_shape(file, "/cube", &shape) ? 0 : -1) == 0) {
+		hs_values_h5(&v, file, "/cube", shape.dtype, shape.rank, shape.n, sig_rank);
+		if (place)
+			hs_values_permute(&v, place, sig_rank);
+		if (!place) {                 /* other dimensions than the dataset's */
+			hs_values_release(&v);
+			hs_values_h5(&v, file, "/cube", shape.dtype, c->rank, c->n, sig_rank);
+		}
+		for (size_t i = 0; flip && i < c->rank; i++)
+			v.flip[i] = flip[i];
+		wrong = wrong_anyhow(&v, c, err);
+		hs_values_release(&v);
+	}
+	if (file)
+		hs_h5_close(file);
+	close(fd);
+	return wrong;
+}
+
+static void shuffled(struct hs_rng *rng, size_t *place, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		place[i] = i;
+	for (size_t i = n; i > 1; i--) {
+		const size_t j = (size_t)hs_rng_below(rng, i), t = place[j];
+		place[j] = place[i - 1];
+		place[i - 1] = t;
+	}
+}
+
+static void test_random_layouts(void)
+{
+	struct hs_rng rng;
+	hs_rng_init(&rng, 20, HS_STREAM_TEST, 0);
+	long bad = 0;
+	char first[600] = "";
+	for (unsigned k = 0; k < 150; k++) {
+		size_t n[HS_MAX_RANK], place[HS_MAX_RANK], chunk[HS_MAX_RANK];
+		bool flip[HS_MAX_RANK];
+		const size_t rank = 1 + (size_t)hs_rng_below(&rng, k % 5 == 0 ? HS_MAX_RANK : 5);
+		const uint64_t longest = rank < 3 ? 60 : rank < 5 ? 9 : 4;
+		for (size_t i = 0; i < rank; i++) {
+			n[i] = 1 + (size_t)hs_rng_below(&rng, longest);
+			flip[i] = hs_rng_below(&rng, 2);
+		}
+		shuffled(&rng, place, rank);
+		for (size_t i = 0; i < rank; i++)
+			chunk[place[i]] = 1 + (size_t)hs_rng_below(&rng, n[i]);
+		const size_t sig_rank = (size_t)hs_rng_below(&rng, rank + 1);
+		const enum hs_dtype dtype = (enum hs_dtype)hs_rng_below(&rng, HS_F64 + 1);
+		const bool chunked = hs_rng_below(&rng, 4) > 0;
+		int how = chunked ? (int)hs_rng_below(&rng, 16) : (int)hs_rng_below(&rng, 2) * BIG;
+		for (size_t i = 0; i < rank; i++)
+			if (place[i] == 0 && n[i] > 1 && hs_rng_below(&rng, 3) == 0)
+				how |= HOLES;
+		struct cube c = cube_of(dtype, rank, n, 1000 + k);
+		struct hs_err err = { 0 };
+		store(&c, place, flip, chunked ? chunk : NULL, how);
+		if (wrong_in_file(&c, place, flip, sig_rank, &err) != 0 && !bad++)
+			snprintf(first, sizeof first, "case %u, rank %zu, %s, flags %d: %s", k, rank, hs_dtype_name(dtype), how, err.text);
+		free(c.value);
+	}
+	tap_ok(bad == 0, "150 random layouts in the least memory, %ld wrong %s", bad, first);
+}
+
+/* A dataset of one shape described as another: the same elements in C order. */
+static void test_regrouped(void)
+{
+	static const struct { size_t rank, disk[4], chunk[4], to_rank, n[4], sig_rank; int how; } shape[] = {
+		{ 2, { 1, 6000 }, { 1, 700 }, 3, { 10, 12, 50 }, 1, GZIP }, { 3, { 6, 35, 4 }, { 4, 9, 3 }, 3, { 8, 15, 7 }, 1, SHUFFLE | BIG },
+		{ 2, { 120, 50 }, { 0 }, 4, { 10, 12, 5, 10 }, 2, BIG }, { 4, { 3, 4, 5, 6 }, { 2, 3, 4, 5 }, 1, { 360 }, 0, GZIP | FLETCHER },
+		{ 3, { 7, 1, 30 }, { 3, 1, 30 }, 2, { 14, 15 }, 1, SCALE }, { 1, { 210 }, { 11 }, 3, { 2, 7, 15 }, 2, HOLES } };
+	for (size_t k = 0; k < HS_LEN(shape); k++)
+		for (int flipped = 0; flipped < 2; flipped++) {
+			static const size_t straight[] = { 0, 1, 2, 3 };
+			static const bool all[] = { true, true, true, true };
+			struct hs_err err = { 0 };
+			struct cube c = cube_of(HS_U16, shape[k].rank, shape[k].disk, 50), d = c;
+			store(&c, straight, NULL, shape[k].chunk[0] ? shape[k].chunk : NULL, shape[k].how);
+			d.rank = shape[k].to_rank;
+			memcpy(d.n, shape[k].n, sizeof shape[k].n);
+			if (flipped) {        /* back to front in all dimensions is back to front as a whole */
+				d.value = hs_must_alloc(c.count, sizeof(double));
+				for (size_t i = 0; i < c.count; i++)
+					d.value[i] = c.value[c.count - 1 - i];
+			}
+			const long wrong = wrong_in_file(&d, NULL, flipped ? all : NULL, shape[k].sig_rank, &err);
+			tap_ok(wrong == 0, "regrouped %zu%s: %ld wrong %s", k, flipped ? ", flipped" : "", wrong, err.text);
+			if (flipped)
+				free(d.value);
+			free(c.value);
+		}
+}
+
+/* Raw files by strides: any order of dimensions, foreign numbers between ours, a header, half floats. */
+static void test_random_strides(void)
+{
+	struct hs_rng rng;
+	hs_rng_init(&rng, 21, HS_STREAM_TEST, 0);
+	long bad = 0;
+	char first[600] = "";
+	for (unsigned k = 0; k < 120; k++) {
+		size_t n[HS_MAX_RANK], order[HS_MAX_RANK];
+		int64_t stride[HS_MAX_RANK];
+		const size_t rank = 1 + (size_t)hs_rng_below(&rng, 5), header = (size_t)hs_rng_below(&rng, 100);
+		const bool half = hs_rng_below(&rng, 5) == 0, big = hs_rng_below(&rng, 2);
+		const enum hs_dtype dtype = half ? HS_F32 : (enum hs_dtype)hs_rng_below(&rng, HS_F64 + 1);
+		const size_t element = half ? 2 : hs_dtype_size(dtype);
+		for (size_t i = 0; i < rank; i++)
+			n[i] = 1 + (size_t)hs_rng_below(&rng, rank < 3 ? 50 : 8);
+		shuffled(&rng, order, rank);
+		size_t step = element * (1 + (size_t)hs_rng_below(&rng, 3));      /* interleaved with others */
+		for (size_t i = rank; i-- > 0;) {
+			stride[order[i]] = (int64_t)step;
+			step = step * n[order[i]] + element * (size_t)hs_rng_below(&rng, 2);       /* and padded */
+		}
+		struct cube c = cube_of(dtype, rank, n, 2000 + k);
+		bool flip[HS_MAX_RANK];
+		for (size_t i = 0; i < rank; i++)
+			flip[i] = hs_rng_below(&rng, 3) == 0;
+		unsigned char *bytes = hs_must_alloc(header + step + 16, 1);
+		memset(bytes, 0x5b, header + step + 16);
+		for (size_t e = 0; e < c.count; e++) {
+			size_t left = e, at = header;
+			for (size_t i = rank; i-- > 0; left /= n[i]) {
+				const size_t x = left % n[i];
+				at += (size_t)stride[i] * (flip[i] ? n[i] - 1 - x : x);
+			}
+			if (half)
+				c.value[e] = floor(c.value[e]) / 4;
+			unsigned char value[8];
+			hid_t from = H5T_NATIVE_DOUBLE, to = H5Tcopy(native(dtype));
+			memcpy(value, &c.value[e], 8);
+			if (half) {
+				H5Tset_fields(to, 15, 10, 5, 0, 10);
+				H5Tset_ebias(to, 15);
+				H5Tset_size(to, 2);
+			}
+			if (big)
+				H5Tset_order(to, H5T_ORDER_BE);
+			H5Tconvert(from, to, 1, value, NULL, H5P_DEFAULT);
+			H5Tclose(to);
+			memcpy(bytes + at, value, element);
+		}
+		const int fd = open(path, O_RDWR | O_TRUNC | O_CREAT, 0600);
+		struct hs_values v;
+		struct hs_err err = { 0 };
+		const ssize_t size = (ssize_t)(header + step + 16);
+		hs_values_raw(&v, fd, header, (uint64_t)size, dtype, big, rank, n, (size_t)hs_rng_below(&rng, rank + 1));
+		v.half = half;
+		memcpy(v.stride, stride, sizeof stride);
+		memcpy(v.flip, flip, sizeof flip);
+		if ((write(fd, bytes, (size_t)size) != size || wrong_anyhow(&v, &c, &err) != 0) && !bad++)
+			snprintf(first, sizeof first, "case %u, rank %zu, %s: %s", k, rank, hs_dtype_name(dtype), err.text);
+		hs_values_release(&v);
+		close(fd);
+		free(bytes);
+		free(c.value);
+	}
+	tap_ok(bad == 0, "120 random raw files, %ld wrong %s", bad, first);
+}
+
+/* ------------------------------------------------------------------ rare types and layouts */
+
+enum { N_ROWS = 12, N_CHAN = 5, N_ALL = N_ROWS * N_CHAN };
+
+/* A dataset of 12 x 5 elements of one type, read back as stored. The caller frees. */
+static void *read_back(hid_t disk, hid_t memory, hid_t dcpl, const void *value, enum hs_dtype dtype, const char *field, struct hs_err *err)
+{
+	const hsize_t dims[] = { N_ROWS, N_CHAN };
+	static const size_t n[] = { N_ROWS, N_CHAN };
+	hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), space = H5Screate_simple(2, dims, NULL),
+	      d = H5Dcreate2(file, "cube", disk, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+	const int written = H5Dwrite(d, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0;
+	H5Dclose(d);
+	H5Sclose(space);
+	H5Fclose(file);
+	struct hs_h5 *h5 = NULL;
+	struct hs_values v;
+	const int fd = open(path, O_RDONLY);
+	void *all = NULL;
+	if (written && hs_h5_open_unguarded(&h5, fd, path, err) == 0) {
+		hs_values_h5(&v, h5, "/cube", dtype, 2, n, 1);
+		v.field = hs_must_dup(field);
+		all = hs_rows_read_all(&v, &(struct hs_rows_options){ .as = HS_AS_STORED }, err);
+		hs_values_release(&v);
+		hs_h5_close(h5);
+	}
+	close(fd);
+	return all;
+}
+
+static hid_t pair(const char *a, const char *b, hid_t part, size_t gap)
+{
+	const size_t size = H5Tget_size(part);
+	hid_t t = H5Tcreate(H5T_COMPOUND, 2 * size + gap);
+	H5Tinsert(t, a, 0, part);
+	H5Tinsert(t, b, size + gap, part);
+	return t;
+}
+
+static void test_rare_types(void)
+{
+	struct hs_err err = { 0 };
+	double z[2 * N_ALL];
+	float z4[2 * N_ALL];
+	uint8_t flag[N_ALL];
+	for (int i = 0; i < 2 * N_ALL; i++) {
+		z4[i] = (float)(z[i] = 0.5 * i - 7);
+		flag[i / 2] = i / 2 % 3 == 0;
+	}
+	static const struct { const char *a, *b; size_t gap; } name[] = { { "r", "i", 0 }, { "real", "imag", 0 }, { "re", "im", 8 } };
+	for (size_t k = 0; k < HS_LEN(name); k++)
+		for (int big = 0; big < 2; big++)
+			for (int wide = 0; wide < 2; wide++) {
+				hid_t part = big ? (wide ? H5T_IEEE_F64BE : H5T_IEEE_F32BE) : (wide ? H5T_IEEE_F64LE : H5T_IEEE_F32LE);
+				hid_t disk = pair(name[k].a, name[k].b, part, name[k].gap),
+				      memory = pair(name[k].a, name[k].b, wide ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, 0);
+				void *all = read_back(disk, memory, H5P_DEFAULT, wide ? (void *)z : (void *)z4, wide ? HS_C128 : HS_C64, NULL, &err);
+				tap_ok(all && !memcmp(all, wide ? (void *)z : (void *)z4, wide ? sizeof z : sizeof z4), "complex {%s, %s}%s%s %s", name[k].a,
+					name[k].b, big ? ", big endian" : "", wide ? ", double" : "", err.text);
+				free(all);
+				H5Tclose(disk);
+				H5Tclose(memory);
+			}
+	hid_t z_type = pair("real", "imag", H5T_NATIVE_DOUBLE, 0), whole = H5Tcreate(H5T_COMPOUND, 24), only = H5Tcreate(H5T_COMPOUND, 16);
+	H5Tinsert(whole, "other", 0, H5T_NATIVE_DOUBLE);
+	H5Tinsert(whole, "field", 8, z_type);
+	H5Tinsert(only, "field", 0, z_type);
+	void *all = read_back(whole, only, H5P_DEFAULT, z, HS_C128, "field", &err);
+	tap_ok(all && !memcmp(all, z, sizeof z), "a complex field of a compound %s", err.text);
+	free(all);
+	H5Tclose(only);
+	H5Tclose(whole);
+	H5Tclose(z_type);
+
+	hid_t truth = H5Tenum_create(H5T_NATIVE_INT8);
+	int8_t no = 0, yes = 1;
+	H5Tenum_insert(truth, "FALSE", &no);
+	H5Tenum_insert(truth, "TRUE", &yes);
+	all = read_back(truth, truth, H5P_DEFAULT, flag, HS_U8, NULL, &err);
+	tap_ok(all && !memcmp(all, flag, sizeof flag), "h5py's bool %s", err.text);
+	free(all);
+	H5Tclose(truth);
+	all = read_back(H5T_STD_B8LE, H5T_NATIVE_B8, H5P_DEFAULT, flag, HS_U8, NULL, &err);
+	tap_ok(all && !memcmp(all, flag, sizeof flag), "bit fields %s", err.text);
+	free(all);
+
+	hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
+	H5Pset_layout(dcpl, H5D_COMPACT);
+	all = read_back(H5T_IEEE_F32BE, H5T_NATIVE_FLOAT, dcpl, z4, HS_F32, NULL, &err);
+	tap_ok(all && !memcmp(all, z4, N_ALL * sizeof *z4), "compact layout %s", err.text);
+	free(all);
+	H5Pclose(dcpl);
+	dcpl = H5Pcreate(H5P_DATASET_CREATE);
+	H5Pset_chunk(dcpl, 2, (const hsize_t[]){ 5, 3 });
+	H5Pset_shuffle(dcpl);
+	H5Pset_deflate(dcpl, 1);
+	H5Pset_chunk_opts(dcpl, H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS);
+	all = read_back(H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, dcpl, z, HS_F64, NULL, &err);
+	tap_ok(all && !memcmp(all, z, N_ALL * sizeof *z), "chunks over the edge without filters %s", err.text);
+	free(all);
+	H5Pclose(dcpl);
+}
+
+/* Complex rows with a NaN in either part, and integers equal to a fill value of any type. */
+static void test_skip_more(void)
+{
+	static const size_t n[] = { 6, 4 };
+	struct hs_err err = { 0 };
+	struct hs_batch batch = { 0 };
+	struct hs_rows *rows = NULL;
+	struct hs_values v;
+	float *z = hs_must_alloc(48, sizeof *z);
+	z[8 * 2 + 5] = NAN;
+	hs_values_memory(&v, z, HS_C64, 2, n, 1);
+	int right = hs_rows_open(&rows, &v, &(struct hs_rows_options){ .as = HS_AS_STORED, .has_fill = true }, &err) == 0 &&
+		hs_rows_source(rows)->rewind(hs_rows_source(rows), &err) == 0 && hs_rows_source(rows)->next(hs_rows_source(rows), &batch, &err) == 0;
+	for (size_t i = 0; right && i < 6; i++)
+		right = (batch.skip[i] != 0) == (i == 2);
+	tap_ok(right, "complex rows with a NaN are marked, fill values are for integers %s", err.text);
+	hs_rows_close(rows);
+	hs_values_release(&v);
+	static const double fill[] = { 255, -128, 65535, -32768, 4294967295.0, -2147483648.0, 0x1p63, -0x1p63 };
+	for (int t = HS_U8; t <= HS_I64; t++)
+		for (int beyond = 0; beyond < 2; beyond++) {
+			const size_t size = hs_dtype_size((enum hs_dtype)t);
+			unsigned char *k = hs_must_alloc(24, size);
+			const uint64_t bits = t == HS_U64 ? UINT64_C(1) << 63 : fill[t] < 0 ? (uint64_t)(int64_t)fill[t] : (uint64_t)fill[t];
+			memcpy(k + 9 * size, &bits, size);
+			hs_values_memory(&v, k, (enum hs_dtype)t, 2, n, 1);
+			rows = NULL;
+			const struct hs_rows_options options = { .has_fill = true, .fill = beyond ? 1e30 : fill[t] };
+			right = hs_rows_open(&rows, &v, &options, &err) == 0 && hs_rows_source(rows)->rewind(hs_rows_source(rows), &err) == 0 &&
+				hs_rows_source(rows)->next(hs_rows_source(rows), &batch, &err) == 0;
+			for (size_t i = 0; right && i < 6; i++)
+				right = (batch.skip[i] != 0) == (i == 2 && !beyond);
+			tap_ok(right, "%s: fill value %s", hs_dtype_name((enum hs_dtype)t), beyond ? "that no element can have" : "at the end of the range");
+			hs_rows_close(rows);
+			hs_values_release(&v);
+		}
+}
+
+/* The file shrinks under an open dataset: that is damage, not "never measured". */
+static void test_shrunk(void)
+{
+	static const size_t n[] = { 20, 20, 50 }, place[] = { 0, 1, 2 };
+	struct cube c = cube_of(HS_F32, 3, n, 6);
+	struct hs_err err = { 0 };
+	struct hs_h5 *h5 = NULL;
+	struct hs_values v;
+	store(&c, place, NULL, NULL, 0);
+	const int fd = open(path, O_RDWR);
+	const int opened = hs_h5_open_unguarded(&h5, fd, "shrunk", &err) == 0;
+	hs_values_h5(&v, h5, "/cube", HS_F32, 3, n, 1);
+	tap_ok(opened && ftruncate(fd, 30000) == 0, "a contiguous dataset loses its end");
+	tap_ok(wrong_values(&v, &c, &(struct hs_rows_options){ .threads = 1 }, &err) == -1 && err.status == HS_BAD_DATA, "noticed: %s", err.text);
+	hs_values_release(&v);
+	hs_h5_close(h5);
+	close(fd);
+	free(c.value);
+}
+
+static long peak_memory(void)
+{
+	char text[4096] = "";
+	const int fd = open("/proc/self/status", O_RDONLY);
+	const ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	const char *at = n > 0 ? strstr(text, "VmHWM:") : NULL;
+	return at ? strtol(at + 6, NULL, 10) * 1024 : 0;
+}
+
+/* Chunks that span all rows, 80 MB in every slab: memory stays within what was allowed, and a rewind in the middle of a pass
+ * begins again. */
+static void test_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	enum { ALLOWED = 32 << 20, SLACK = 8 << 20 };
+	static const size_t n[] = { 50, 400, 500 }, place[] = { 0, 1, 2 }, chunk[] = { 50, 400, 5 };
+	struct cube c = cube_of(HS_F64, 3, n, 7);
+	store(&c, place, NULL, chunk, 0);
+	fflush(stdout);
+	int status = -1;
+	const pid_t pid = fork();
+	if (pid == 0) {
+		alarm(60);
+		struct hs_err err = { 0 };
+		struct hs_h5 *h5 = NULL;
+		struct hs_values v;
+		struct hs_rows *rows;
+		struct hs_batch batch;
+		const int fd = open(path, O_RDONLY);
+		if (hs_h5_open_unguarded(&h5, fd, path, &err) < 0)
+			_exit(1);
+		hs_values_h5(&v, h5, "/cube", HS_F64, 3, n, 1);
+		const long before = peak_memory();
+		if (hs_rows_open(&rows, &v, &(struct hs_rows_options){ .memory = ALLOWED, .threads = 2 }, &err) < 0)
+			_exit(2);
+		struct hs_rowsource *s = hs_rows_source(rows);
+		size_t seen = 0, wrong = 0;
+		for (int pass = 0; pass < 2; pass++) {        /* the first is broken off */
+			int verdict = s->rewind(s, &err);
+			for (seen = 0; verdict == 0 && (verdict = s->next(s, &batch, &err)) == 0 && batch.n_rows && (pass || seen < 3000); seen += batch.n_rows)
+				wrong += memcmp(batch.x, c.value + batch.first_row * 500, batch.n_rows * 500 * 8) != 0;
+		}
+		hs_rows_close(rows);
+		_exit(wrong || seen != 20000 ? 3 : peak_memory() - before > ALLOWED + SLACK ? 4 : 0);
+	}
+	waitpid(pid, &status, 0);
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "80 MB of chunks across all rows in 32 MiB (status %d)", WEXITSTATUS(status));
+	free(c.value);
+#endif
+}
+
 int main(void)
 {
 	const int fd = mkstemp(path);
@@ -465,6 +879,7 @@ int main(void)
 		return 1;
 	close(fd);
 	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+	test_memory();                        /* forks: before this process has OpenMP threads */
 	test_layouts();
 	test_types();
 	test_ranks();
@@ -473,6 +888,12 @@ int main(void)
 	test_skip();
 	test_damage();
 	test_limits();
+	test_random_layouts();
+	test_regrouped();
+	test_random_strides();
+	test_rare_types();
+	test_skip_more();
+	test_shrunk();
 	unlink(path);
 	return tap_done();
 }
