@@ -39,8 +39,8 @@ groups() {
 	for seed in 1 2 3; do
 		groups --seed $seed
 		hscluster -k 5 scene.nxs -f -o out.nxs
-		hscmp --as labels -d labels --tolerance 0 out.nxs scene.nxs
-		hscmp --as spectra -d centroids --tolerance 0.5deg out.nxs scene.nxs
+		hscmp --as labels -d labels --with true_labels --tolerance 0 out.nxs scene.nxs
+		hscmp --as spectra -d centroids --with true_centroids --tolerance 0.5deg out.nxs scene.nxs
 	done
 	check out.nxs
 }
@@ -59,9 +59,9 @@ assert result(0, "choice").argmax() == 4 and result(0, "choice", "stability")[4]
 @test "scores are clustered like spectra: the noise of the other components is gone" {
 	groups --separation 8
 	hspca -q -k 5 scene.nxs | hscluster -k auto --k-max 8 -o out.nxs
-	hscmp --as labels -d labels --tolerance 0 out.nxs scene.nxs
+	hscmp --as labels -d labels --with true_labels --tolerance 0 out.nxs scene.nxs
 	# centroids of scores are spectra again
-	hscmp --as spectra -d centroid_spectra -w centroids --tolerance 1deg out.nxs scene.nxs
+	hscmp --as spectra -d centroid_spectra -w true_centroids --tolerance 1deg out.nxs scene.nxs
 	check out.nxs
 }
 
@@ -289,7 +289,7 @@ np.save("nan.npy", x); np.save("all.npy", np.full((3, 4, 5), np.nan))'
 	hscluster -k 5 --mask mask.nxs scene.nxs -o out.nxs
 	numbers out.nxs 'm = np.zeros((30, 40), bool); m[2, 3:7] = True; m[9] = True
 assert np.array_equal(result(0, "labels") == -1, m) and result(0, "sizes").sum() == 1200 - 44'
-	hscmp --as labels -d labels --tolerance 0 out.nxs scene.nxs
+	hscmp --as labels -d labels --with true_labels --tolerance 0 out.nxs scene.nxs
 	# labels are a mask, too: cluster 0 is 0 and stays, the others go
 	hscluster -k 2 --mask out.nxs scene.nxs -o within.nxs
 	numbers within.nxs out.nxs 'assert np.array_equal(result(0, "labels") >= 0, result(1, "labels") == 0)'
@@ -317,7 +317,7 @@ assert np.array_equal(result(0, "labels") == -1, m) and result(0, "sizes").sum()
 	check out.nxs
 	h5ls -r out.nxs > list
 	local name
-	for name in process_01_hsgen/labels process_02_hspca/scores process_02_hspca/loadings process_03_hscluster/labels \
+	for name in process_01_hsgen/true_labels process_02_hspca/scores process_02_hspca/loadings process_03_hscluster/labels \
 		process_03_hscluster/centroids process_03_hscluster/sizes process_03_hscluster/centroid_spectra mean_spectrum sum_image; do
 		grep -q "^/entry/$name/data " list || fails "no $name"
 	done

@@ -88,12 +88,12 @@ numbers_as() {
 	refuses 3 hscmp a.nxs b.nxs
 	says 'data is 6 x 8 x 20, data is 6 x 8 x 21'
 	refuses 3 hscmp -d sum_image --with data a.nxs b.nxs
-	refuses 3 hscmp --as spectra -d endmembers a.nxs b.nxs
+	refuses 3 hscmp --as spectra -d true_endmembers a.nxs b.nxs
 	refuses 3 hscmp --as labels a.nxs b.nxs
 	# among all of them it is a difference like others
 	gives 1 hscmp --all a.nxs b.nxs
 	says 'data: different, cannot compare'
-	gives 0 hscmp -d abundances a.nxs b.nxs
+	gives 0 hscmp -d true_abundances a.nxs b.nxs
 }
 
 @test "spectra are paired whatever their order and length" {
@@ -136,7 +136,7 @@ numbers_as() {
 @test "labels: partitions, whatever the numbers; auto knows them by name" {
 	need_python && need jq
 	hsgen clusters -k 3 --size 12x10x8 -o a.nxs
-	gives 0 hscmp -d labels a.nxs a.nxs
+	gives 0 hscmp -d true_labels a.nxs a.nxs
 	says 'adjusted Rand index 1'
 	numbers_as p.nxs y,x 2,4 0 0 1 1 2 2 2 -1
 	numbers_as q.nxs y,x 2,4 7 7 0 0 5 5 5 3
@@ -175,10 +175,10 @@ numbers_as() {
 	need_python && need jq
 	hsgen mixture -k 3 --size 15x11x20 -o a.nxs
 	hsgen nopure -k 3 --size 15x11x20 -o b.nxs
-	hscmp --as maps -d abundances --json a.nxs b.nxs | jq -e .correlation > found.json
+	hscmp --as maps -d true_abundances --json a.nxs b.nxs | jq -e .correlation > found.json
 	"$PYTHON" -c 'if 1:
 		import h5py, json, numpy as np
-		a, b = (h5py.File(n)["entry/process_01_hsgen/abundances/data"][...].reshape(3, -1) for n in ("a.nxs", "b.nxs"))
+		a, b = (h5py.File(n)["entry/process_01_hsgen/true_abundances/data"][...].reshape(3, -1) for n in ("a.nxs", "b.nxs"))
 		assert np.abs(np.corrcoef(a, b)[[0, 1, 2], [3, 4, 5]] - json.load(open("found.json"))).max() < 1e-12'
 }
 
@@ -222,7 +222,7 @@ numbers_as() {
 	hsgen mixture --size 61x53x301 --raw -o raw.nxs
 	gives 0 hscmp --all -t 0 packed.nxs raw.nxs
 	gives 0 hscmp --all -t 0 --memory 96M raw.nxs packed.nxs
-	gives 0 hscmp --match -d abundances packed.nxs raw.nxs
+	gives 0 hscmp --match -d true_abundances packed.nxs raw.nxs
 }
 
 @test "-q says nothing; --json is one object a line" {

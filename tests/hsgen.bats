@@ -30,8 +30,8 @@ numbers() {
 	need jq
 	hsgen mixture --size 13x7x50 -o a.nxs
 	numbers '.shape == [7, 13, 50]' a.nxs a.nxs
-	numbers '.shape == [4, 7, 13]' -d abundances a.nxs a.nxs
-	numbers '.shape == [4, 50]' -d endmembers a.nxs a.nxs
+	numbers '.shape == [4, 7, 13]' -d true_abundances a.nxs a.nxs
+	numbers '.shape == [4, 50]' -d true_endmembers a.nxs a.nxs
 	need_python
 	"$PYTHON" -c 'if 1:
 		import h5py
@@ -56,8 +56,8 @@ numbers() {
 @test "scenes that differ in noise only share their truth" {
 	hsgen mixture --size 20x20x32 -o poisson.nxs
 	hsgen mixture --size 20x20x32 --noise gauss -o gauss.nxs
-	gives 0 hscmp --tolerance 0 -d abundances poisson.nxs gauss.nxs
-	gives 0 hscmp --tolerance 0 -d endmembers poisson.nxs gauss.nxs
+	gives 0 hscmp --tolerance 0 -d true_abundances poisson.nxs gauss.nxs
+	gives 0 hscmp --tolerance 0 -d true_endmembers poisson.nxs gauss.nxs
 	gives 1 hscmp poisson.nxs gauss.nxs
 }
 
@@ -67,7 +67,7 @@ numbers() {
 	"$PYTHON" -c 'if 1:
 		import h5py, numpy as np
 		e = h5py.File("a.nxs")["entry"]
-		a, m, x = (e[p + "/data"][...] for p in ("process_01_hsgen/abundances", "process_01_hsgen/endmembers", "data"))
+		a, m, x = (e[p + "/data"][...] for p in ("process_01_hsgen/true_abundances", "process_01_hsgen/true_endmembers", "data"))
 		assert a.shape == (5, 30, 40) and a.min() >= 0
 		assert np.abs(a.sum(0) - 1).max() < 1e-14
 		assert (a.max((1, 2)) == 1).all()
@@ -80,7 +80,7 @@ numbers() {
 	hsgen nopure -k 3 --purity 0.7 --size 40x30x16 -o a.nxs
 	"$PYTHON" -c 'if 1:
 		import h5py, numpy as np
-		a = h5py.File("a.nxs")["entry/process_01_hsgen/abundances/data"][...]
+		a = h5py.File("a.nxs")["entry/process_01_hsgen/true_abundances/data"][...]
 		assert abs(a.max() - 0.7) < 1e-12 and np.abs(a.sum(0) - 1).max() < 1e-14'
 	refuses 2 hsgen nopure -k 3 --purity 0.3 -o b.nxs
 	says 'too low'
@@ -119,13 +119,13 @@ numbers() {
 	need_python
 	hsgen mixture --size 30x30x40 -o clean.nxs
 	hsgen outliers --outliers 0.05 --size 30x30x40 -o spoiled.nxs
-	gives 0 hscmp --tolerance 0 -d abundances clean.nxs spoiled.nxs
+	gives 0 hscmp --tolerance 0 -d true_abundances clean.nxs spoiled.nxs
 	gives 1 hscmp clean.nxs spoiled.nxs
 	"$PYTHON" -c 'if 1:
 		import h5py
 		clean = h5py.File("clean.nxs")["entry/data/data"][...]
 		e = h5py.File("spoiled.nxs")["entry"]
-		kind = e["process_01_hsgen/outliers/data"]
+		kind = e["process_01_hsgen/true_outliers/data"]
 		assert kind.attrs["flag_meanings"] == "good spike hot"
 		differs = (e["data/data"][...] != clean).any(2)
 		assert (differs == (kind[...] > 0)).all()
@@ -135,14 +135,14 @@ numbers() {
 @test "clusters carry their labels, drift its map, peaks their parameters" {
 	need jq
 	hsgen clusters -k 3 --size 20x15x32 -o c.nxs
-	numbers '.as == "labels" and .adjusted_rand_index == 1' -d labels c.nxs c.nxs
-	numbers '.shape == [3, 32]' -d centroids c.nxs c.nxs
+	numbers '.as == "labels" and .adjusted_rand_index == 1' -d true_labels c.nxs c.nxs
+	numbers '.shape == [3, 32]' -d true_centroids c.nxs c.nxs
 	hsgen drift --size 20x15x32 --drift 0 --noise none -o still.nxs
 	hsgen mixture --size 20x15x32 --noise none -o m.nxs
 	gives 0 hscmp still.nxs m.nxs
 	hsgen drift --size 20x15x32 --drift 1.5 --noise none -o moves.nxs
 	gives 1 hscmp --tolerance 0.05 still.nxs moves.nxs
-	numbers '.shape == [15, 20] and .largest_magnitude <= 1.5 and .largest_magnitude > 0.5' -d drift moves.nxs moves.nxs
+	numbers '.shape == [15, 20] and .largest_magnitude <= 1.5 and .largest_magnitude > 0.5' -d true_drift moves.nxs moves.nxs
 	hsgen peaks -k 2 --size 20x15x100 -o p.nxs
 	local name
 	for name in position width height; do

@@ -383,7 +383,7 @@ assert np.array_equal(np.isnan(s), np.broadcast_to(m, s.shape))'
 	hspca -p -k 3 scene.nxs | hspca -q -c none -k 3 -o again.nxs
 	numbers again.nxs 'v = result(0, "loadings"); assert v.shape == (3, 3) and np.abs(v @ v.T - np.eye(3)).max() < 1e-12'
 	refuses 2 hspca --denoise -d sum_image scene.nxs -o no.nxs
-	refuses 2 hspca --denoise -d abundances scene.nxs -o no.nxs
+	refuses 2 hspca --denoise -d true_abundances scene.nxs -o no.nxs
 	[ ! -e no.nxs ]
 }
 
@@ -397,7 +397,7 @@ assert np.array_equal(np.isnan(s), np.broadcast_to(m, s.shape))'
 	hspca -p --no-scores scene.nxs -o spectra.nxs
 	check out.nxs carried.nxs spectra.nxs
 	h5ls -r out.nxs > list
-	grep -q '^/entry/process_01_hsgen/endmembers/data ' list
+	grep -q '^/entry/process_01_hsgen/true_endmembers/data ' list
 	grep -q '^/entry/mean_spectrum/data ' list
 	grep -q '^/entry/process_02_hspca/scores/data ' list
 	run -1 grep -q '^/entry/data' list

@@ -316,7 +316,7 @@ mask = np.zeros((3, 4), 'u1'); mask[1, 2] = 8"
 	LC_ALL=C grep -q $'\xe2[\xa0-\xa3]' plain
 	NO_COLOR='' COLUMNS=50 hsplot -t scene.nxs > coloured
 	grep -q $'\x1b\[.*▀' coloured
-	NO_COLOR=1 COLUMNS=50 hsplot -t -d labels scene.nxs > classes
+	NO_COLOR=1 COLUMNS=50 hsplot -t -d true_labels scene.nxs > classes
 	grep -q '^[123]\{50\}$' classes
 	refuses 2 hsplot -t scene.nxs -o out.txt
 	[ ! -e out.txt ]

@@ -162,14 +162,31 @@ static int write_data(struct hs_out *out, const struct hs_scene *scene, const st
 	return verdict;
 }
 
+/* What is known goes by names that no result has: true_labels beside labels. */
+static void begin_truth(struct hs_signal *s, const struct hs_truth *t, enum hs_dtype dtype)
+{
+	char *name = hs_must_printf("true_%s", t->name);
+	begin(s, name, t->quantity, t->units, dtype);
+	free(name);
+}
+
+/* Components count from 1; clusters from 0, as their labels do. */
+static void add_numbers(struct hs_signal *s, const struct hs_scene *scene, const char *component)
+{
+	struct hs_axis a = hs_axis_numbers(component, hs_scene_n_comp(scene));
+	for (size_t i = 0; i < a.n && !strcmp(component, "cluster"); i++)
+		a.value[i] = (double)i;
+	hs_signal_add_axis(s, a);
+}
+
 static int write_maps(struct hs_out *out, const struct hs_scene *scene, size_t i, const struct hs_scene_options *o,
 	struct hs_err *err)
 {
 	const struct hs_truth *t = hs_scene_truth(scene, i);
 	struct generator g;
 	struct hs_signal s;
-	begin(&s, t->name, t->quantity, t->units, HS_F64);
-	hs_signal_add_axis(&s, hs_axis_numbers(t->component, hs_scene_n_comp(scene)));
+	begin_truth(&s, t, HS_F64);
+	add_numbers(&s, scene, t->component);
 	add_pixels(&s, o);
 	hs_signal_shape_up(&s, 2);
 	int verdict = generator_open(&g, scene, t, i, HS_F64, o->nx * o->ny, hs_scene_n_comp(scene), err);
@@ -200,7 +217,7 @@ static int write_map(struct hs_out *out, const struct hs_scene *scene, size_t i,
 			const int32_t code = (int32_t)x[k];
 			memcpy((char *)x + k * sizeof code, &code, sizeof code);
 		}
-	begin(&s, t->name, t->quantity, t->units, t->kind == HS_TRUTH_CODES ? HS_I32 : HS_F64);
+	begin_truth(&s, t, t->kind == HS_TRUTH_CODES ? HS_I32 : HS_F64);
 	add_pixels(&s, o);
 	hs_signal_shape_up(&s, 2);
 	const int verdict = hs_session_put(out, &s, x, &extras, err);
@@ -213,8 +230,8 @@ static int write_spectra(struct hs_out *out, const struct hs_scene *scene, size_
 {
 	const struct hs_truth *t = hs_scene_truth(scene, i);
 	struct hs_signal s;
-	begin(&s, t->name, t->quantity, t->units, HS_F64);
-	hs_signal_add_axis(&s, hs_axis_numbers(t->component, hs_scene_n_comp(scene)));
+	begin_truth(&s, t, HS_F64);
+	add_numbers(&s, scene, t->component);
 	add_energy(&s, scene, o);
 	hs_signal_shape_up(&s, 1);
 	return hs_session_put(out, &s, hs_scene_truth_spectra(scene, i), NULL, err);

@@ -35,15 +35,15 @@ int hs_session_input(struct hs_run *run, size_t operand, struct hs_in **in, size
 bool hs_session_sibling(const struct hs_in *in, size_t signal, const char *name, size_t *i)
 {
 	const char *own = hs_in_path(in, signal), *slash = strrchr(own, '/');
-	const size_t n = slash ? (size_t)(slash - own) + 1 : 0;
-	for (size_t k = 0; k < hs_in_count(in); k++) {
-		const char *path = hs_in_path(in, k);
-		if (strlen(path) > n && !memcmp(path, own, n) && !strcmp(path + n, name)) {
-			*i = k;
-			return true;
-		}
-	}
-	return false;
+	const int n = slash ? (int)(slash - own) + 1 : 0;
+	const char *truth = hs_starts(own + n, "true_") ? "true_" : "";
+	char *wanted = hs_must_printf("%.*s%s%s", n, own, truth, name);
+	size_t k = 0;
+	while (k < hs_in_count(in) && strcmp(hs_in_path(in, k), wanted))
+		k++;
+	free(wanted);
+	*i = k < hs_in_count(in) ? k : *i;
+	return k < hs_in_count(in);
 }
 
 int hs_session_memory(const struct hs_run *run, uint64_t taken, uint64_t *left, struct hs_err *err)
