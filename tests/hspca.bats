@@ -46,7 +46,7 @@ same_results() {
 @test "the components span the spectra that were mixed" {
 	scene mixture -k 4 --size 64x48x128 -c 20000
 	hspca -p scene.nxs -o out.nxs
-	hscmp --as bases -d loadings -w endmembers --tolerance 1deg out.nxs scene.nxs
+	hscmp --as bases -d loadings -w true_endmembers --tolerance 1deg out.nxs scene.nxs
 	check out.nxs
 }
 
@@ -430,7 +430,7 @@ assert np.array_equal(np.isnan(s), np.broadcast_to(m, s.shape))'
 	refuses 2 hspca -p -c channel scene.nxs -o out.nxs
 	says "Poisson scaling does not go with centring"
 	refuses 2 hspca -d nothing scene.nxs -o out.nxs
-	says "there are data, mean_spectrum, abundances, endmembers, sum_image"
+	says "there are data, mean_spectrum, true_abundances, true_endmembers, sum_image"
 	refuses 2 hspca scene.nxs scene.nxs -o out.nxs
 	[ ! -e out.nxs ]
 	echo mine > out.nxs
