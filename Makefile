@@ -19,7 +19,7 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -fopenmp -fno-math-errno -ffp-contract
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDLIBS  := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lhdf5_hl -lpthread -lm
 
-WINGS   := base data math store formats draw cli
+WINGS   := base data math store formats draw cli picture report
 LIB_SRC := $(foreach w,$(WINGS),$(wildcard common/$(w)/*.c))
 GEN_SRC := $(BUILD)/gen/format_table.c
 LIB_OBJ := $(LIB_SRC:common/%.c=$(BUILD)/common/%.o) $(GEN_SRC:.c=.o)

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
-#include "cli/likeness.h"
+#include "report/likeness.h"
 
 struct params {
 	const char *with, *tolerance;

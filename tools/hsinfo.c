@@ -5,10 +5,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/facts.h"
+#include "report/facts.h"
 #include "cli/pixels.h"
-#include "cli/replay.h"
-#include "cli/show.h"
+#include "report/replay.h"
+#include "report/show.h"
 #include "store/feed.h"
 #include "store/nxcheck.h"
 

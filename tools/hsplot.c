@@ -8,8 +8,8 @@
 
 #include "base/mem.h"
 #include "base/units.h"
-#include "cli/picture.h"
-#include "cli/stamp.h"
+#include "picture/picture.h"
+#include "picture/stamp.h"
 #include "draw/terminal.h"
 #include "store/draft.h"
 

@@ -1,4 +1,4 @@
-#include "cli/likeness.h"
+#include "report/likeness.h"
 
 #include <math.h>
 #include <stdlib.h>

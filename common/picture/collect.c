@@ -1,4 +1,4 @@
-#include "cli/collect.h"
+#include "picture/collect.h"
 
 #include <math.h>
 #include <stdlib.h>

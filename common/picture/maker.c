@@ -1,4 +1,4 @@
-#include "cli/maker.h"
+#include "picture/maker.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
-#include "cli/collect.h"
+#include "picture/collect.h"
 #include "draw/scale.h"
 
 void *hs_maker_room(struct hs_maker *m, size_t n, size_t size, struct hs_err *err)

@@ -1,4 +1,4 @@
-#include "cli/plan.h"
+#include "picture/plan.h"
 
 #include <math.h>
 #include <stdlib.h>

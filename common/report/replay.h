@@ -1,6 +1,6 @@
 /* replay - the history of a file as a shell script that makes it again. */
-#ifndef HS_CLI_REPLAY_H
-#define HS_CLI_REPLAY_H
+#ifndef HS_REPORT_REPLAY_H
+#define HS_REPORT_REPLAY_H
 
 #include "base/err.h"
 #include "base/str.h"

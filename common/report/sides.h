@@ -1,8 +1,8 @@
 /* sides - two signals that are to be compared, and what must agree before their numbers can be.
  *
  * Owner: inputs and descriptions are borrowed; hs_two_rows owns what it opened. */
-#ifndef HS_CLI_SIDES_H
-#define HS_CLI_SIDES_H
+#ifndef HS_REPORT_SIDES_H
+#define HS_REPORT_SIDES_H
 
 #include "cli/session.h"
 #include "math/compare.h"

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "cli/show.h"
+#include "report/show.h"
 
 /* Pairs of key and text; the last key is NULL. */
 static void texts(struct hs_json *j, const char *const (*pair)[2])

@@ -1,8 +1,8 @@
 /* cloud - scattered points: coloured dots where they were measured. */
-#ifndef HS_CLI_CLOUD_H
-#define HS_CLI_CLOUD_H
+#ifndef HS_PICTURE_CLOUD_H
+#define HS_PICTURE_CLOUD_H
 
-#include "cli/maker.h"
+#include "picture/maker.h"
 
 /* Borrowed from the signal. */
 struct hs_cloud {

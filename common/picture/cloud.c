@@ -1,4 +1,4 @@
-#include "cli/cloud.h"
+#include "picture/cloud.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* stamp - what made a picture, written into its bytes, so that a figure can be traced to its data.
  *
  * PNG: iTXt chunks behind the header; SVG: a <desc> element. The bytes depend on the texts alone (no date). */
-#ifndef HS_CLI_STAMP_H
-#define HS_CLI_STAMP_H
+#ifndef HS_PICTURE_STAMP_H
+#define HS_PICTURE_STAMP_H
 
 #include "base/str.h"
 #include "draw/canvas.h"

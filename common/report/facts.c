@@ -1,4 +1,4 @@
-#include "cli/facts.h"
+#include "report/facts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "cli/show.h"
+#include "report/show.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* panels - the drawings a picture is made of, as the reader wished them: maps, curves, labels, a scree plot.
  *
  * Each is added to the maker's plan. Values, masks and titles are borrowed, from the plan or the input. */
-#ifndef HS_CLI_PANELS_H
-#define HS_CLI_PANELS_H
+#ifndef HS_PICTURE_PANELS_H
+#define HS_PICTURE_PANELS_H
 
-#include "cli/maker.h"
+#include "picture/maker.h"
 
 /* A map of y x x values in the units of s; a logarithmic one has its values replaced by their logarithms. */
 struct hs_map *hs_panel_map(struct hs_maker *m, const char *title, const struct hs_signal *s, double *value, const uint8_t *mask,

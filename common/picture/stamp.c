@@ -1,4 +1,4 @@
-#include "cli/stamp.h"
+#include "picture/stamp.h"
 
 #include <stdint.h>
 #include <stdlib.h>

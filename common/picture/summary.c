@@ -1,13 +1,13 @@
-#include "cli/summary.h"
+#include "picture/summary.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/cloud.h"
-#include "cli/collect.h"
-#include "cli/panels.h"
+#include "picture/cloud.h"
+#include "picture/collect.h"
+#include "picture/panels.h"
 
 enum { MOST_PLACES = 26 };            /* of --at, called A to Z */
 

@@ -7,10 +7,10 @@
  *	labels      1 less the adjusted Rand index
  *	maps        1 less the least correlation between partners
  * Each is held against the tolerance; an axis that differs is a difference, too, unless ignore_axes. hscmp(1) has the rules. */
-#ifndef HS_CLI_LIKENESS_H
-#define HS_CLI_LIKENESS_H
+#ifndef HS_REPORT_LIKENESS_H
+#define HS_REPORT_LIKENESS_H
 
-#include "cli/sides.h"
+#include "report/sides.h"
 
 enum hs_as { HS_COMPARE_AUTO, HS_COMPARE_VALUES, HS_COMPARE_SPECTRA, HS_COMPARE_LABELS, HS_COMPARE_BASES, HS_COMPARE_MAPS };
 #define HS_COMPARE_WORDS "auto|values|spectra|labels|bases|maps"

@@ -1,4 +1,4 @@
-#include "cli/wish.h"
+#include "picture/wish.h"
 
 #include <math.h>
 #include <stdlib.h>

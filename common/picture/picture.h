@@ -10,11 +10,11 @@
  * their rows pass (cli/pixels.h): memory is needed for the drawings alone, and too large ones are refused.
  *
  * The axes of the drawings are the input's, which must outlive the plan. */
-#ifndef HS_CLI_PICTURE_H
-#define HS_CLI_PICTURE_H
+#ifndef HS_PICTURE_PICTURE_H
+#define HS_PICTURE_PICTURE_H
 
-#include "cli/plan.h"
-#include "cli/wish.h"
+#include "picture/plan.h"
+#include "picture/wish.h"
 
 /* HS_USAGE when the wish does not fit the signal, HS_BAD_DATA when it cannot be drawn, HS_SYSTEM when the picture needs more
  * than --memory. run gives threads, memory and mask. Release the plan in any case. */

@@ -2,8 +2,8 @@
  *
  * Gathered by one walk over an open input; nothing but small things are read. Owner: hs_facts owns its strings, but borrows
  * the signals and steps of the input, which must stay open. A text that the file does not have is NULL. */
-#ifndef HS_CLI_FACTS_H
-#define HS_CLI_FACTS_H
+#ifndef HS_REPORT_FACTS_H
+#define HS_REPORT_FACTS_H
 
 #include "math/tally.h"
 #include "store/nxread.h"

@@ -1,13 +1,13 @@
-#include "cli/picture.h"
+#include "picture/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/cloud.h"
-#include "cli/panels.h"
-#include "cli/summary.h"
+#include "picture/cloud.h"
+#include "picture/panels.h"
+#include "picture/summary.h"
 
 enum {
 	MOST_MAPS = 25,               /* of a montage nobody chose; longer stacks are summed up */

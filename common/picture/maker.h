@@ -2,11 +2,11 @@
  *
  * What is kept belongs to the plan and counts against the memory that is granted; when that is used up, HS_SYSTEM says by how
  * much. Internal to picture and its panels; one thread. */
-#ifndef HS_CLI_MAKER_H
-#define HS_CLI_MAKER_H
+#ifndef HS_PICTURE_MAKER_H
+#define HS_PICTURE_MAKER_H
 
-#include "cli/plan.h"
-#include "cli/wish.h"
+#include "picture/plan.h"
+#include "picture/wish.h"
 
 struct hs_maker {
 	struct hs_plan *plan;

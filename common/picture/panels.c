@@ -1,4 +1,4 @@
-#include "cli/panels.h"
+#include "picture/panels.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  *
  * Sums are taken in float64, pixel after pixel, so they do not depend on threads. A pixel that is masked or has a value that
  * is not finite is left out of them. The caller owns all arrays. */
-#ifndef HS_CLI_COLLECT_H
-#define HS_CLI_COLLECT_H
+#ifndef HS_PICTURE_COLLECT_H
+#define HS_PICTURE_COLLECT_H
 
 #include "cli/pixels.h"
 

@@ -1,8 +1,8 @@
 /* plan - a picture before it is drawn: a list of drawings with their numbers, and the three ways to show it.
  *
  * Owner: a plan owns what is kept in it; drawings point into that and at axes of the input, which must outlive it. */
-#ifndef HS_CLI_PLAN_H
-#define HS_CLI_PLAN_H
+#ifndef HS_PICTURE_PLAN_H
+#define HS_PICTURE_PLAN_H
 
 #include "draw/curve.h"
 #include "draw/figure.h"

@@ -1,8 +1,8 @@
 /* wish - what the reader of a picture asks for, as typed: parts, places, ranges.
  *
  * Texts are borrowed (the command line). Errors are HS_USAGE and quote what was typed; the caller adds the option's name. */
-#ifndef HS_CLI_WISH_H
-#define HS_CLI_WISH_H
+#ifndef HS_PICTURE_WISH_H
+#define HS_PICTURE_WISH_H
 
 #include "cli/pixels.h"
 

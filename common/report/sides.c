@@ -1,4 +1,4 @@
-#include "cli/sides.h"
+#include "report/sides.h"
 
 #include <math.h>
 #include <stdlib.h>
