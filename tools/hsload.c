@@ -60,8 +60,10 @@ static int open_source(struct source *s, struct hs_run *run, struct hs_err *err)
 	if (hs_h5_open(&s->h5, s->feed.fd, s->feed.name, &not_hdf5) < 0) {
 		s->h5 = NULL;
 		static const char magic[8] = "\x89HDF\r\n\x1a\n";
-		if (s->bytes.n_head >= 8 && !memcmp(s->head, magic, 8))       /* HDF5, but broken: its own reason is the best one */
-			return hs_fail(err, HS_BAD_DATA, "cannot read '%s': %s", s->feed.name, not_hdf5.text);
+		if (s->bytes.n_head >= 8 && !memcmp(s->head, magic, 8)) {     /* HDF5, but broken: its own reason is the best one */
+			*err = not_hdf5;
+			return -1;
+		}
 	}
 	return 0;
 }

@@ -65,7 +65,7 @@ int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, s
 	choose_dimensions(px);
 	memcpy(order, px->nav, px->n_nav * sizeof *order);
 	memcpy(order + px->n_nav, px->sig, px->n_sig * sizeof *order);
-	if (px->signal->mask && hs_signal_nav_count(px->signal) == px->n_pix) {
+	if (px->signal->mask && hs_signal_mask_count(px->signal) == px->n_pix) {
 		px->mask = hs_must_alloc(px->n_pix, 1);
 		memcpy(px->mask, px->signal->mask, px->n_pix);
 	}

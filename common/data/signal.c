@@ -79,7 +79,7 @@ void hs_signal_copy(struct hs_signal *to, const struct hs_signal *from)
 		memcpy(d->value, c->value, c->n * sizeof *c->value);
 	}
 	if (from->mask) {
-		const size_t n = hs_signal_nav_count(from);
+		const size_t n = hs_signal_mask_count(from);
 		to->mask = hs_must_alloc(n, 1);
 		memcpy(to->mask, from->mask, n);
 	}
@@ -135,6 +135,17 @@ size_t hs_signal_nav_count(const struct hs_signal *s)
 size_t hs_signal_sig_count(const struct hs_signal *s)
 {
 	return count_range(s, hs_signal_nav_rank(s), s->rank);
+}
+
+size_t hs_signal_mask_rank(const struct hs_signal *s)
+{
+	const size_t nav = hs_signal_nav_rank(s);
+	return nav == 0 && s->sig_rank == 2 ? 2 : nav;
+}
+
+size_t hs_signal_mask_count(const struct hs_signal *s)
+{
+	return count_range(s, 0, hs_signal_mask_rank(s));
 }
 
 bool hs_signal_is_scatter(const struct hs_signal *s)

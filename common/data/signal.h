@@ -34,7 +34,7 @@ struct hs_signal {
 	struct hs_axis axis[HS_MAX_RANK];
 	size_t n_coords;
 	struct hs_coord *coord;
-	uint8_t *mask;                /* over the navigation dimensions, 0 = good, else HS_MASK_* bits; NULL: all good */
+	uint8_t *mask;                /* hs_signal_mask_rank leading dimensions, 0 = good, else HS_MASK_* bits; NULL: all good */
 	bool has_fill;                /* integer data: this value means "not measured" */
 	double fill;
 	bool log_scale;               /* drawn best on a logarithmic axis */
@@ -59,6 +59,10 @@ size_t hs_signal_nav_rank(const struct hs_signal *s);
 size_t hs_signal_count(const struct hs_signal *s);        /* all elements (the reader has checked for overflow) */
 size_t hs_signal_nav_count(const struct hs_signal *s);    /* pixels */
 size_t hs_signal_sig_count(const struct hs_signal *s);    /* channels a pixel */
+
+/* What a mask covers: the pixels, which in a lone image are its points. */
+size_t hs_signal_mask_rank(const struct hs_signal *s);
+size_t hs_signal_mask_count(const struct hs_signal *s);
 bool hs_signal_is_scatter(const struct hs_signal *s);     /* one navigation axis of kind POINT */
 
 /* The coordinate called name that spans dimension dim and no other, or NULL. */

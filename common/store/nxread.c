@@ -89,7 +89,7 @@ static void read_coords(struct hs_signal *s, struct hs_h5 *h5, const char *group
 static int read_mask(struct hs_signal *s, struct hs_h5 *h5, const char *group, struct hs_err *err)
 {
 	size_t n = 0;
-	const size_t want = hs_signal_nav_count(s);
+	const size_t want = hs_signal_mask_count(s);
 	char *path = hs_h5_join(group, "pixel_mask");
 	struct hs_h5_shape shape;
 	if (hs_h5_kind(h5, path) != HS_H5_DATASET) {
@@ -319,9 +319,10 @@ int hs_in_open_feed(struct hs_in **result, struct hs_feed *feed, struct hs_err *
 	*result = NULL;
 	if (!in->feed.size)
 		hs_fail(err, HS_BAD_DATA, "cannot read '%s': the file is empty", in->feed.name);
-	else if (hs_h5_open(&in->h5, in->feed.fd, in->feed.name, &own) < 0)
-		hs_fail(err, own.status, "cannot read '%s': %s", in->feed.name,
-			strstr(own.text, "truncated") ? own.text : "not a readable hstools file (vendor files go through hsload first)");
+	else if (hs_h5_open(&in->h5, in->feed.fd, in->feed.name, &own) < 0 && strstr(own.text, "truncated"))
+		*err = own;
+	else if (hs_failed(&own))
+		hs_fail(err, own.status, "cannot read '%s': not a readable hstools file (vendor files go through hsload first)", in->feed.name);
 	else if (!hs_h5_has_attr(in->h5, "/", "hs_version"))
 		hs_fail(err, HS_BAD_DATA, "cannot read '%s': HDF5 of another convention (hsload reads it)", in->feed.name);
 	else if (collect_signals(in, "/entry", 0, err) == 0 && !in->n_signals)

@@ -160,7 +160,7 @@ static int write_mask(hid_t group, const struct hs_signal *s)
 	static const uint8_t bits[] = { HS_MASK_DEAD, HS_MASK_HOT, HS_MASK_SATURATED, HS_MASK_EXCLUDED };
 	size_t n[HS_MAX_RANK];
 	int where[HS_MAX_RANK];
-	const size_t nav = hs_signal_nav_rank(s);
+	const size_t nav = hs_signal_mask_rank(s);
 	for (size_t i = 0; i < nav; i++) {
 		n[i] = s->axis[i].n;
 		where[i] = (int)i;
@@ -267,7 +267,7 @@ static int describe(struct hs_out *out, enum hs_out_place place, const struct hs
 		bad |= write_axis(g, d, i, &s->axis[i]);
 	for (size_t i = 0; i < s->n_coords; i++)
 		bad |= write_coord(g, s, &s->coord[i]);
-	if (s->mask && hs_signal_nav_rank(s))
+	if (s->mask && hs_signal_mask_rank(s))
 		bad |= write_mask(g, s);
 	char **first = place == HS_AT_STEP ? &out->default_step : &out->default_entry;
 	if (!*first && place == HS_AT_STEP)
