@@ -52,7 +52,8 @@ static int cluster(struct hs_run *run, struct hs_pixels *px, struct clustering *
 	c->judged = run->common.verbose || run->common.report;
 	if (!c->judged)
 		return 0;
-	return hs_silhouette(px->source, c->found.label, c->found.k, angle ? HS_COSINE : HS_EUCLIDEAN, run->common.seed, &c->silhouette, NULL, err) < 0 ? -1 :
+	return hs_silhouette(px->source, c->found.label, c->found.k, angle ? HS_COSINE : HS_EUCLIDEAN, run->common.seed,
+		&c->silhouette, NULL, err) < 0 ? -1 :
 		hs_dispersion(px->source, c->found.label, c->found.k, angle, &c->dispersion, err);
 }
 
@@ -72,7 +73,8 @@ static void judge(struct hs_run *run, const struct clustering *c)
 			i == c->table.best ? " (chosen)" : "", r->silhouette, r->stability, r->calinski_harabasz, r->davies_bouldin, r->inertia);
 	}
 	if (c->judged)
-		hs_stage("k = %zu, inertia %.8g of %.8g, silhouette %.3f, %zu iterations, %zu different optima in %llu restarts", f->k, f->inertia, f->total,
+		hs_stage("k = %zu, inertia %.8g of %.8g, silhouette %.3f, %zu iterations, %zu different optima in %llu restarts", f->k,
+		f->inertia, f->total,
 			c->silhouette, f->n_iter, f->n_optima, (unsigned long long)p->restarts);
 	if (c->chosen && c->table.unstable)
 		hs_warn("no number of clusters is stable: %zu has the largest silhouette", f->k);
@@ -168,7 +170,8 @@ static int write_spectra(struct hs_out *out, struct hs_in *in, size_t signal, co
 		hs_in_signal(in, at[0])->rank != 2 || hs_in_signal(in, at[0])->axis[0].n != f->n_chan)
 		return 0;
 	const size_t n_chan = hs_in_signal(in, at[0])->axis[1].n;
-	double *loadings = hs_in_read(in, at[0], err), *mean = hs_in_read(in, at[1], err), *spectra = hs_alloc(f->k * n_chan, sizeof *spectra, err);
+	double *loadings = hs_in_read(in, at[0], err), *mean = hs_in_read(in, at[1], err), *spectra =
+		hs_alloc(f->k * n_chan, sizeof *spectra, err);
 	int verdict = -1;
 	if (loadings && mean && spectra && hs_signal_count(hs_in_signal(in, at[1])) == n_chan) {
 		for (size_t k = 0; k < f->k; k++)
@@ -194,12 +197,14 @@ static int write_spectra(struct hs_out *out, struct hs_in *in, size_t signal, co
 	return verdict;
 }
 
-static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_pixels *px, const struct clustering *c, struct hs_err *err)
+static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_pixels *px,
+	const struct clustering *c, struct hs_err *err)
 {
 	struct hs_out *out;
 	if (hs_session_output(run, in, NULL, NULL, &out, err) < 0)
 		return -1;
-	if (write_labels(out, px, c, err) < 0 || write_centroids(out, px, &c->found, err) < 0 || write_sizes(out, px, &c->found, err) < 0 ||
+	if (write_labels(out, px, c, err) < 0 || write_centroids(out, px, &c->found, err) < 0 ||
+		write_sizes(out, px, &c->found, err) < 0 ||
 		(c->chosen && write_choice(out, px, &c->table, err) < 0) || write_spectra(out, in, signal, &c->found, err) < 0) {
 		hs_out_abandon(out);
 		return -1;
@@ -249,7 +254,8 @@ int main(int argc, char **argv)
 		HS_OPT_COUNT(0, "max-iter", &p.max_iter, "N", 1, 1e9, "most passes over the data"),
 		HS_OPT_REAL(0, "tol", &p.tol, "X", 0, 1, "converged: centroids move less than this part of the variance"),
 	};
-	const struct hs_tool tool = { .name = "hscluster", .summary = "group the spectra of a data set by likeness (k-means, spherical k-means)",
+	const struct hs_tool tool = { .name = "hscluster",
+		.summary = "group the spectra of a data set by likeness (k-means, spherical k-means)",
 		.operands = "[FILE]", .max_operands = 1, .takes = "a signal: pixels x channels", .gives = "labels, centroids, sizes",
 		.example = "hspca -k 6 cube.nxs | hscluster -k 4 | hsplot -o map.png",
 		.uses = HS_USES_OUTPUT | HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_SEED | HS_USES_REPORT | HS_USES_CARRY | HS_USES_DEADLINE,

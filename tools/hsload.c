@@ -55,7 +55,8 @@ static int open_source(struct source *s, struct hs_run *run, struct hs_err *err)
 	if (verdict < 0)
 		return -1;
 	const ssize_t n = pread(s->feed.fd, s->head, sizeof s->head, 0);
-	s->bytes = (struct hs_bytes){ .fd = s->feed.fd, .size = s->feed.size, .name = s->feed.name, .head = s->head, .n_head = n > 0 ? (size_t)n : 0 };
+	s->bytes = (struct hs_bytes){ .fd = s->feed.fd, .size = s->feed.size, .name = s->feed.name, .head = s->head, .n_head = n > 0 ?
+		(size_t)n : 0 };
 	struct hs_err not_hdf5 = { 0 };
 	if (hs_h5_open(&s->h5, s->feed.fd, s->feed.name, &not_hdf5) < 0) {
 		s->h5 = NULL;
@@ -205,7 +206,8 @@ static int run(struct hs_run *run, struct hs_err *err)
 		char *shape = hs_signal_show(&s.scan.signal[s.scan.main]);
 		hs_json_int(&run->report, "signals", (long long)s.scan.n_signals);
 		hs_json_text(&run->report, "main", shape);
-		if (!hs_session_dry(run, "load %zu signals, first '%s' (%s), from %s", s.scan.n_signals, s.scan.signal[s.scan.main].title, shape,
+		if (!hs_session_dry(run, "load %zu signals, first '%s' (%s), from %s", s.scan.n_signals, s.scan.signal[s.scan.main].title,
+			shape,
 			    s.feed.name))
 			verdict = write_file(&s, run, err);
 		free(shape);
@@ -228,8 +230,10 @@ int main(int argc, char **argv)
 		HS_OPT_TEXT('a', "axes", &p.axes, "NAMES", "dimensions of a bare array, slowest first: y,x,energy"),
 		HS_OPT_TEXT('t', "title", &p.title, "TEXT", "title of the data set"),
 	};
-	const struct hs_tool tool = { .name = "hsload", .summary = "load a vendor file (Nanonis, HyperSpy, USID, NSID, NeXus, EMD, NumPy, Lispix, HDF5)",
-		.operands = "[FILE[:/path]]", .max_operands = 1, .takes = "a vendor file", .gives = "data, mean_spectrum, sum_image and further signals",
+	const struct hs_tool tool = { .name = "hsload",
+		.summary = "load a vendor file (Nanonis, HyperSpy, USID, NSID, NeXus, EMD, NumPy, Lispix, HDF5)",
+		.operands = "[FILE[:/path]]", .max_operands = 1, .takes = "a vendor file", .gives =
+		"data, mean_spectrum, sum_image and further signals",
 		.example = "hsload grid.3ds | hspca -k 4 | hsplot -o pca.png", .uses = HS_USES_OUTPUT | HS_USES_THREADS | HS_USES_REPORT,
 		.options = options, .n_options = HS_LEN(options), .params = &p, .run = run };
 	return hs_main(&tool, argc, argv);

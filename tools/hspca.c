@@ -27,13 +27,16 @@ struct analysis {
 
 static struct hs_moments_options how(const struct params *p)
 {
-	static const enum hs_centre meant[] = { [CENTRE_NONE] = HS_CENTRE_NONE, [CENTRE_CHANNEL] = HS_CENTRE_CHANNEL, [CENTRE_BOTH] = HS_CENTRE_BOTH };
+	static const enum hs_centre meant[] = { [CENTRE_NONE] = HS_CENTRE_NONE, [CENTRE_CHANNEL] = HS_CENTRE_CHANNEL,
+		[CENTRE_BOTH] = HS_CENTRE_BOTH };
 	const enum hs_centre automatic = p->poisson ? HS_CENTRE_NONE : HS_CENTRE_CHANNEL;
-	return (struct hs_moments_options){ .centre = p->centre == CENTRE_AUTO ? automatic : meant[p->centre], .poisson = p->poisson, .exact = p->exact };
+	return (struct hs_moments_options){ .centre = p->centre == CENTRE_AUTO ? automatic : meant[p->centre], .poisson = p->poisson,
+		.exact = p->exact };
 }
 
 /* One pass for the second moments, then their eigenvectors. */
-static int decompose_once(const struct params *p, const struct hs_moments_options *options, struct hs_pixels *px, struct hs_pca *pca,
+static int decompose_once(const struct params *p, const struct hs_moments_options *options, struct hs_pixels *px,
+	struct hs_pca *pca,
 	struct hs_err *err)
 {
 	struct hs_moments m = { 0 };
@@ -65,7 +68,8 @@ static int decompose(const struct params *p, struct hs_pixels *px, struct analys
 }
 
 /* How many components are signal: all tests are reported, Tracy-Widom decides. */
-static int choose_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+static int choose_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a,
+	struct hs_err *err)
 {
 	struct hs_ranks *r = &a->ranks;
 	const struct hs_pca *pca = &a->pca;
@@ -76,7 +80,8 @@ static int choose_rank(const struct params *p, const struct hs_run *run, struct 
 			return -1;
 		hs_ranks_set_parallel(r, rank, pca->n_chan_free);
 	}
-	hs_stage("rank: chosen %zu; Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->chosen, r->tw, r->gd, r->minka, r->bic, r->elbow);
+	hs_stage("rank: chosen %zu; Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->chosen, r->tw, r->gd,
+		r->minka, r->bic, r->elbow);
 	if (r->parallel != HS_RANK_UNKNOWN)
 		hs_stage("rank: parallel analysis %zu", r->parallel);
 	a->k = p->n_comp ? p->n_comp : r->chosen;
@@ -131,7 +136,8 @@ static int put_rows(void *ctx, size_t first_row, size_t n_rows, const float *val
 typedef int (*second_pass)(const struct hs_pca *, struct hs_rowsource *, size_t, hs_pca_put, void *, struct hs_err *);
 
 /* A second pass over the data whose rows go straight into the file. */
-static int write_pass(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first, second_pass pass,
+static int write_pass(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first,
+	second_pass pass,
 	const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
 {
 	struct destination to = { .width = components_first ? a->k : px->n_chan };
@@ -197,7 +203,8 @@ static int write_variance(struct hs_out *out, const struct hs_pixels *px, const 
 	return verdict;
 }
 
-static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_pixels *px,
+	const struct analysis *a, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
 	struct hs_out *out;
@@ -205,7 +212,8 @@ static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, co
 		run->common.carry = false;    /* the cube that goes along is the denoised one */
 	if (hs_session_output(run, in, NULL, NULL, &out, err) < 0)
 		return -1;
-	if ((!p->no_scores && write_scores(out, px, a, err) < 0) || write_spectra(out, px, a, err) < 0 || write_variance(out, px, a, err) < 0 ||
+	if ((!p->no_scores && write_scores(out, px, a, err) < 0) || write_spectra(out, px, a, err) < 0 ||
+		write_variance(out, px, a, err) < 0 ||
 		(p->denoise && write_denoised(out, px, a, err) < 0)) {
 		hs_out_abandon(out);
 		return -1;
@@ -268,7 +276,8 @@ int main(int argc, char **argv)
 		HS_OPT_FLAG(0, "exact", &p.exact, "float64 throughout, also for float32 data"),
 		HS_OPT_FLAG(0, "no-scores", &p.no_scores, "leave out the scores and their pass over the data"),
 	};
-	const struct hs_tool tool = { .name = "hspca", .summary = "principal components of a spectral data set", .operands = "[FILE]", .max_operands = 1,
+	const struct hs_tool tool = { .name = "hspca", .summary = "principal components of a spectral data set", .operands = "[FILE]",
+		.max_operands = 1,
 		.takes = "a signal: pixels x channels", .gives = "scores, loadings, variance, mean; with --denoise data",
 		.example = "hsload grid.3ds | hspca -k 4 | hsplot -o pca.png",
 		.uses = HS_USES_OUTPUT | HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_SEED | HS_USES_REPORT | HS_USES_CARRY, .options = options,

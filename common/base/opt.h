@@ -55,7 +55,8 @@ int hs_opt_check(const struct hs_opt_table *table, size_t n_tables, struct hs_er
 
 /* Parses argv[1..]; operands are moved, in order, to the front of argv[1..] and counted. "-" is an operand, "--" ends the
  * options. HS_USAGE on mistakes. */
-int hs_opt_parse(const struct hs_opt_table *table, size_t n_tables, int argc, char **argv, size_t *n_operands, struct hs_err *err);
+int hs_opt_parse(const struct hs_opt_table *table, size_t n_tables, int argc, char **argv, size_t *n_operands,
+	struct hs_err *err);
 
 /* Help lines of a table, options flush at two blanks, text from column 28. rare rows are left out. */
 void hs_opt_help(const struct hs_opt_table *table, struct hs_str *out);

@@ -96,7 +96,8 @@ void hs_describe_json(const struct hs_tool *tool, const struct hs_opt_table tabl
 void hs_describe_completion(const struct hs_tool *tool, const struct hs_opt_table table[2], struct hs_str *out)
 {
 	struct hs_str words = { 0 };
-	hs_str_addf(out, "_%s()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $before in\n", tool->name);
+	hs_str_addf(out, "_%s()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $before in\n",
+		tool->name);
 	for (int t = 0; t < 2; t++)
 		for (size_t i = 0; i < table[t].n; i++) {
 			const struct hs_opt *o = &table[t].row[i];

@@ -40,7 +40,8 @@ static int add_mask_file(struct hs_pixels *px, const char *path, struct hs_err *
 		return -1;
 	int verdict = hs_in_find(in, NULL, &i, err);
 	if (verdict == 0 && hs_signal_count(hs_in_signal(in, i)) != px->n_pix)
-		verdict = hs_fail(err, HS_BAD_DATA, "mask '%s' has %zu values for %zu pixels", path, hs_signal_count(hs_in_signal(in, i)), px->n_pix);
+		verdict = hs_fail(err, HS_BAD_DATA, "mask '%s' has %zu values for %zu pixels", path, hs_signal_count(hs_in_signal(in, i)),
+		px->n_pix);
 	double *v = verdict == 0 ? hs_in_read(in, i, err) : NULL;
 	if (v) {
 		if (!px->mask)
@@ -94,7 +95,8 @@ void hs_pixels_close(struct hs_pixels *px)
 	*px = (struct hs_pixels){ 0 };
 }
 
-static void begin(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units, enum hs_dtype dtype)
+static void begin(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units,
+	enum hs_dtype dtype)
 {
 	hs_signal_init(s, name, quantity, units, dtype);
 	hs_signal_set(&s->modality, px->signal->modality);
@@ -132,7 +134,8 @@ static size_t picture_rank(const struct hs_pixels *px)
 	return px->n_nav >= 2 ? 2 : 1;
 }
 
-void hs_pixels_map(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units, enum hs_dtype dtype)
+void hs_pixels_map(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units,
+	enum hs_dtype dtype)
 {
 	begin(px, s, name, quantity, units, dtype);
 	add_axes(px, s, px->nav, px->n_nav);
@@ -165,7 +168,8 @@ void hs_pixels_spectra(const struct hs_pixels *px, struct hs_signal *s, const ch
 	hs_signal_shape_up(s, px->n_sig == 2 ? 2 : 1);
 }
 
-void hs_pixels_spectrum(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units,
+void hs_pixels_spectrum(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity,
+	const char *units,
 	enum hs_dtype dtype)
 {
 	begin(px, s, name, quantity, units, dtype);

@@ -41,7 +41,8 @@ void hs_pixels_maps(const struct hs_pixels *px, struct hs_signal *s, const char 
 	enum hs_dtype dtype, const char *component, size_t n);
 void hs_pixels_spectra(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units,
 	enum hs_dtype dtype, const char *component, size_t n);
-void hs_pixels_spectrum(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units,
+void hs_pixels_spectrum(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity,
+	const char *units,
 	enum hs_dtype dtype);
 void hs_pixels_series(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units,
 	enum hs_dtype dtype, const char *component, size_t n);

@@ -52,7 +52,8 @@ int hs_session_memory(const struct hs_run *run, uint64_t taken, uint64_t *left, 
 	const uint64_t all = hs_run_memory(run), least = UINT64_C(13) << 20;
 	char need[16];
 	if (all < taken || all - taken < least)
-		return hs_fail(err, HS_SYSTEM, "this needs --memory of %s or more", hs_show_bytes((double)(HS_OWN_BYTES + taken + least), need));
+		return hs_fail(err, HS_SYSTEM, "this needs --memory of %s or more", hs_show_bytes((double)(HS_OWN_BYTES + taken + least),
+		need));
 	*left = all - taken;
 	return 0;
 }
@@ -111,12 +112,14 @@ static char *fixed_uuid(const struct hs_run *run, struct hs_in *in)
 int hs_session_output(struct hs_run *run, struct hs_in *in, const char *title, const char *start_time, struct hs_out **out,
 	struct hs_err *err)
 {
-	char *own_title = in && !title ? hs_in_entry_text(in, "title") : NULL, *own_start = in && !start_time ? hs_in_entry_text(in, "start_time") : NULL,
-	     *uuid = fixed_uuid(run, in);
+	char *own_title = in && !title ? hs_in_entry_text(in, "title") : NULL,
+	     *own_start = in && !start_time ? hs_in_entry_text(in, "start_time") : NULL, *uuid = fixed_uuid(run, in);
 	const struct hs_out_options options = { .path = run->common.output, .force = run->common.force, .raw = run->common.raw,
-		.threads = (int)run->common.threads, .title = title ? title : own_title, .start_time = start_time ? start_time : own_start, .uuid = uuid };
+		.threads = (int)run->common.threads, .title = title ? title : own_title,
+		.start_time = start_time ? start_time : own_start, .uuid = uuid };
 	int verdict = hs_out_open(out, &options, err);
-	if (verdict == 0 && ((in && hs_out_carry(*out, in, run->common.carry, err) < 0) || hs_out_step(*out, run->tool->name, err) < 0)) {
+	if (verdict == 0 && ((in && hs_out_carry(*out, in, run->common.carry, err) < 0) ||
+		hs_out_step(*out, run->tool->name, err) < 0)) {
 		hs_out_abandon(*out);
 		*out = NULL;
 		verdict = -1;
@@ -127,7 +130,8 @@ int hs_session_output(struct hs_run *run, struct hs_in *in, const char *title, c
 	return verdict;
 }
 
-int hs_session_put(struct hs_out *out, struct hs_signal *s, const void *values, const struct hs_extras *extras, struct hs_err *err)
+int hs_session_put(struct hs_out *out, struct hs_signal *s, const void *values, const struct hs_extras *extras,
+	struct hs_err *err)
 {
 	const int verdict = hs_out_signal(out, HS_AT_STEP, s, values, extras, err);
 	hs_signal_release(s);
@@ -232,7 +236,8 @@ static char *configuration(const struct hs_run *run, const struct hs_step *step)
 
 struct hs_step hs_session_step(const struct hs_run *run)
 {
-	struct hs_step step = { .program = hs_must_dup(run->tool->name), .version = hs_must_dup(hs_version), .command = command_line(run) };
+	struct hs_step step = { .program = hs_must_dup(run->tool->name), .version = hs_must_dup(hs_version),
+		.command = command_line(run) };
 	char now[32];
 	hs_clock_iso(now);
 	step.date = hs_must_dup(now);

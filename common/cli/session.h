@@ -28,7 +28,8 @@ int hs_session_output(struct hs_run *run, struct hs_in *in, const char *title, c
 	struct hs_err *err);
 
 /* A result in memory goes into this tool's step; s is released in any case. extras may be NULL. */
-int hs_session_put(struct hs_out *out, struct hs_signal *s, const void *values, const struct hs_extras *extras, struct hs_err *err);
+int hs_session_put(struct hs_out *out, struct hs_signal *s, const void *values, const struct hs_extras *extras,
+	struct hs_err *err);
 
 /* The record of this run, for a tool that adds origins or parameters of its own before the commit. */
 struct hs_step hs_session_step(const struct hs_run *run);

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum hs_axis_kind { HS_AXIS_UNKNOWN, HS_AXIS_SPATIAL, HS_AXIS_RECIPROCAL, HS_AXIS_SPECTRAL, HS_AXIS_TEMPORAL, HS_AXIS_CHANNEL, HS_AXIS_POINT };
+enum hs_axis_kind { HS_AXIS_UNKNOWN, HS_AXIS_SPATIAL, HS_AXIS_RECIPROCAL, HS_AXIS_SPECTRAL, HS_AXIS_TEMPORAL, HS_AXIS_CHANNEL,
+	HS_AXIS_POINT };
 
 struct hs_axis {
 	char *name;                   /* "energy" */

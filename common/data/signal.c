@@ -61,7 +61,8 @@ void hs_signal_shape_up(struct hs_signal *s, size_t sig_rank)
 void hs_signal_copy(struct hs_signal *to, const struct hs_signal *from)
 {
 	*to = *from;
-	char **const text[] = { &to->name, &to->title, &to->units, &to->quantity, &to->long_name, &to->data_type, &to->modality, &to->source };
+	char **const text[] = { &to->name, &to->title, &to->units, &to->quantity, &to->long_name, &to->data_type, &to->modality,
+		&to->source };
 	for (size_t i = 0; i < HS_LEN(text); i++)
 		*text[i] = hs_must_dup(*text[i]);
 	for (size_t i = 0; i < from->rank; i++)

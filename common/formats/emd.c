@@ -37,7 +37,8 @@ static char *array_of(struct hs_h5 *file, const char *group)
 	for (size_t i = 0; i < n; i++) {
 		char *path = hs_h5_join(group, name[i]);
 		struct hs_h5_shape shape;
-		if (!is_calibration(name[i]) && hs_h5_kind(file, path) == HS_H5_DATASET && hs_h5_shape(file, path, &shape) && shape.count > most &&
+		if (!is_calibration(name[i]) && hs_h5_kind(file, path) == HS_H5_DATASET && hs_h5_shape(file, path, &shape) &&
+			shape.count > most &&
 		    (shape.class == HS_H5_NUMBER || shape.class == HS_H5_OTHER)) {
 			free(best);
 			best = path;
@@ -126,7 +127,8 @@ static int add_array(struct hs_h5set_search *s, struct hs_h5 *file, const char *
 	hs_h5set_describe(&signal, file, data, *leaf ? leaf : hs_h5set_leaf(data), *leaf ? leaf : hs_h5set_leaf(data), shape.dtype);
 	free(record_by);
 	free(dim0);
-	return hs_h5set_add(s->scan, file, data, NULL, &shape, &signal, axis, sig_rank, reversed ? HS_H5SET_REVERSED : HS_H5SET_KEEP_XY, s->err);
+	return hs_h5set_add(s->scan, file, data, NULL, &shape, &signal, axis, sig_rank, reversed ? HS_H5SET_REVERSED :
+		HS_H5SET_KEEP_XY, s->err);
 }
 
 static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)

@@ -92,7 +92,8 @@ static void put_axis_in_order(struct hs_signal *signal, struct hs_values *values
 		bool finite = true;
 		for (size_t k = 0; k < a->n; k++)
 			finite &= isfinite(a->value[k]) != 0;
-		hs_warn("%s: axis '%s' is not monotonic: its index is used%s%s", signal->title, a->name, finite ? ", the values are kept as " : "",
+		hs_warn("%s: axis '%s' is not monotonic: its index is used%s%s", signal->title, a->name, finite ?
+			", the values are kept as " : "",
 			finite ? name : "");
 		if (finite)
 			hs_signal_add_coord(signal, name, a->units, a->n, a->value)->dim[0] = i;

@@ -58,7 +58,8 @@ char *hs_h5set_text(struct hs_h5 *file, const char *path, const char *attr)
 	size_t n = strlen(from);
 	while (n && isspace((unsigned char)from[n - 1]))
 		n--;
-	char *trimmed = n && strcmp(from, "_None_") && strcmp(from, "<undefined>") ? hs_must_printf("%.*s", (int)(n < 65536 ? n : 65536), from) : NULL;
+	char *trimmed = n && strcmp(from, "_None_") && strcmp(from, "<undefined>") ?
+		hs_must_printf("%.*s", (int)(n < 65536 ? n : 65536), from) : NULL;
 	free(text);
 	return trimmed;
 }
@@ -216,7 +217,8 @@ static char letter(const char *name)
 {
 	const size_t n = strlen(name);
 	const char first = (char)tolower((unsigned char)name[0]), last = n ? (char)tolower((unsigned char)name[n - 1]) : 0;
-	if ((first == 'x' || first == 'y') && (n == 1 || !isalpha((unsigned char)name[1]) || hs_starts(name + 1, "axis") || hs_starts(name + 1, "pos")))
+	if ((first == 'x' || first == 'y') && (n == 1 || !isalpha((unsigned char)name[1]) || hs_starts(name + 1, "axis") ||
+		hs_starts(name + 1, "pos")))
 		return first;
 	if ((last == 'x' || last == 'y') && ((n > 2 && name[n - 2] == '_') || (n == 2 && strchr("kqKQ", name[0]))))
 		return last;
@@ -249,7 +251,8 @@ static size_t count_kind(const struct hs_axis *axis, size_t rank, enum hs_axis_k
 }
 
 /* Marks the last `wanted` dimensions of a kind, in the sequence given, as the signal. */
-static void mark(const struct hs_axis *axis, const size_t *sequence, size_t rank, enum hs_axis_kind kind, size_t wanted, bool *signal)
+static void mark(const struct hs_axis *axis, const size_t *sequence, size_t rank, enum hs_axis_kind kind, size_t wanted,
+	bool *signal)
 {
 	for (size_t i = rank; i-- > 0 && wanted;)
 		if (axis[sequence[i]].kind == kind) {

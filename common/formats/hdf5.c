@@ -31,7 +31,8 @@ static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kin
 	const bool asked = hs_h5set_named(s->options, path);
 	const bool sized = hs_h5_shape(file, path, &shape);
 	/* a scale is the axis of another dataset; what cannot be read is kept, to be told why */
-	if (!asked && (!sized || (shape.class == HS_H5_NUMBER && shape.count < 2) || shape.class == HS_H5_STRING || shape.class == HS_H5_COMPOUND ||
+	if (!asked && (!sized || (shape.class == HS_H5_NUMBER && shape.count < 2) || shape.class == HS_H5_STRING ||
+		shape.class == HS_H5_COMPOUND ||
 	    (shape.class == HS_H5_OTHER && shape.rank < 2 && shape.count)))
 		return 0;
 	char *class = asked ? NULL : hs_h5set_text(file, path, "CLASS");
@@ -84,7 +85,8 @@ static int sniff(const struct hs_bytes *file, const struct hs_load_options *opti
 }
 
 /* Axes for one dataset: by --axes, by scales, or by custom. *sig_rank GUESS when the scales decide. */
-static int axes_of(struct hs_h5 *file, const char *path, const struct hs_h5_shape *shape, const char *text, struct hs_axis *axis, int *sig_rank,
+static int axes_of(struct hs_h5 *file, const char *path, const struct hs_h5_shape *shape, const char *text,
+	struct hs_axis *axis, int *sig_rank,
 	struct hs_err *err)
 {
 	char *scale[HS_MAX_RANK];
@@ -120,12 +122,14 @@ static int add_array(struct hs_scan *scan, struct hs_h5 *file, const struct foun
 	int sig_rank;
 	if (axes_of(file, f->path, &f->shape, text, axis, &sig_rank, err) < 0)
 		return -1;
-	char *leaf = hs_utf8(hs_h5set_leaf(f->path), strlen(hs_h5set_leaf(f->path))), *name = field ? hs_must_printf("%s_%s", leaf, field) : hs_must_dup(leaf);
+	char *leaf = hs_utf8(hs_h5set_leaf(f->path), strlen(hs_h5set_leaf(f->path))), *name =
+		field ? hs_must_printf("%s_%s", leaf, field) : hs_must_dup(leaf);
 	struct hs_signal signal;
 	hs_h5set_describe(&signal, file, f->path, name, name, dtype);
 	free(name);
 	free(leaf);
-	return hs_h5set_add(scan, file, f->path, field, &f->shape, &signal, axis, sig_rank, text ? HS_H5SET_KEEP_XY : HS_H5SET_Y_FIRST, err);
+	return hs_h5set_add(scan, file, f->path, field, &f->shape, &signal, axis, sig_rank, text ? HS_H5SET_KEEP_XY : HS_H5SET_Y_FIRST,
+		err);
 }
 
 static int add_fields(struct hs_scan *scan, struct hs_h5 *file, const struct found *f, const char *text, struct hs_err *err)
@@ -149,7 +153,8 @@ static void announce(const struct search *s, struct hs_h5 *file, const struct hs
 		hs_str_addf(&list, "%s%s", i ? ", " : "", s->found[i].path);
 	if (s->n > 8)
 		hs_str_addf(&list, " and %zu more", s->n - 8);
-	hs_warn("%s: no known layout in this HDF5 file; %zu %s taken: %s", hs_h5_name(file), scan->n_signals, scan->n_signals == 1 ? "array" : "arrays",
+	hs_warn("%s: no known layout in this HDF5 file; %zu %s taken: %s", hs_h5_name(file), scan->n_signals, scan->n_signals == 1 ?
+		"array" : "arrays",
 		hs_str_get(&list));
 	hs_str_release(&list);
 }

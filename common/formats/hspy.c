@@ -112,7 +112,8 @@ static void read_times(struct hs_scan *scan, struct hs_h5 *file, const char *gen
 	unsigned y, mo, d, h, mi, s;
 	if (date && time && zone && !scan->start_time && sscanf(date, "%4u-%2u-%2u", &y, &mo, &d) == 3 &&
 	    sscanf(time, "%2u:%2u:%2u", &h, &mi, &s) == 3 && (hs_word_index("UTC|GMT|Z", zone) >= 0 || *zone == '+' || *zone == '-'))
-		scan->start_time = hs_must_printf("%04u-%02u-%02uT%02u:%02u:%02u%s", y, mo, d, h, mi, s, *zone == '+' || *zone == '-' ? zone : "+00:00");
+		scan->start_time = hs_must_printf("%04u-%02u-%02uT%02u:%02u:%02u%s", y, mo, d, h, mi, s, *zone == '+' || *zone == '-' ? zone :
+		"+00:00");
 	free(date);
 	free(time);
 	free(zone);
@@ -149,7 +150,8 @@ static int add_experiment(struct hs_scan *scan, struct hs_h5 *file, const char *
 		goto out;
 	}
 	title = title_of(file, general, group);
-	char *label = hs_h5set_text(file, about, "quantity"), *quantity = NULL, *units = NULL, *type = hs_h5set_text(file, about, "signal_type");
+	char *label = hs_h5set_text(file, about, "quantity"), *quantity = NULL, *units = NULL, *type =
+		hs_h5set_text(file, about, "signal_type");
 	if (label)
 		hs_h5set_split_label(label, &quantity, &units);
 	struct hs_signal signal;

@@ -1,7 +1,7 @@
-/* NeXus: every NXdata group. The signal is named by @signal, or by a dataset with signal=1, or is the only array; @auxiliary_signals
- * are signals of their own. Axes come from @axes (on the group, or "y:x:bias" on the dataset), from @AXIS_indices, from axis=1..n
- * on the axes themselves, or from dimension scales. The @default chain says which one people mean. Our own container reads
- * this way too, as plain NXdata. */
+/* NeXus: every NXdata group. The signal is named by @signal, or by a dataset with signal=1, or is the only array;
+ * @auxiliary_signals are signals of their own. Axes come from @axes (on the group, or "y:x:bias" on the dataset), from
+ * @AXIS_indices, from axis=1..n on the axes themselves, or from dimension scales. The @default chain says which one people
+ * mean. Our own container reads this way too, as plain NXdata. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +82,8 @@ static char *default_group(struct hs_h5 *file)
 {
 	char *at = hs_must_dup("/");
 	for (int depth = 0; depth < 16 && !is_class(file, at, "NXdata"); depth++) {
-		char *next = hs_h5set_text(file, at, "default"), *path = next ? (*next == '/' ? hs_must_dup(next) : hs_h5_join(at, next)) : NULL;
+		char *next = hs_h5set_text(file, at, "default"), *path = next ? (*next == '/' ? hs_must_dup(next) : hs_h5_join(at, next)) :
+			NULL;
 		free(next);
 		free(at);
 		at = path;
@@ -140,7 +141,8 @@ static bool fits(struct hs_h5 *file, const char *path, size_t n, size_t dim)
 }
 
 /* path[i]: the dataset that calibrates dimension i, or NULL. */
-static void axes_by_list(struct hs_h5 *file, const char *group, char **name, size_t n, const struct hs_h5_shape *shape, char **path)
+static void axes_by_list(struct hs_h5 *file, const char *group, char **name, size_t n, const struct hs_h5_shape *shape,
+	char **path)
 {
 	for (size_t i = 0; i < n; i++) {
 		char *one = hs_h5_join(group, name[i]);
@@ -183,7 +185,8 @@ static void axes_by_mark(struct hs_h5 *file, const char *group, const char *sign
 	hs_h5_free_list(name, n);
 }
 
-static void find_axes(struct hs_h5 *file, const char *group, const char *signal, const char *data, const struct hs_h5_shape *shape, char **path,
+static void find_axes(struct hs_h5 *file, const char *group, const char *signal, const char *data,
+	const struct hs_h5_shape *shape, char **path,
 	char **label)
 {
 	size_t n = 0;
@@ -249,7 +252,8 @@ static int add_signal(struct search *s, struct hs_h5 *file, const char *group, c
 	struct hs_signal signal;
 	hs_h5set_describe(&signal, file, data, name, title, shape.dtype);
 	free(title);
-	verdict = hs_h5set_add(s->base.scan, file, data, NULL, &shape, &signal, axis, interpreted_rank(file, group, data, shape.rank), HS_H5SET_Y_FIRST, s->base.err);
+	verdict = hs_h5set_add(s->base.scan, file, data, NULL, &shape, &signal, axis, interpreted_rank(file, group, data, shape.rank),
+		HS_H5SET_Y_FIRST, s->base.err);
 	if (verdict == 0 && s->preferred && !s->has_preferred && !strcmp(group, s->preferred)) {
 		s->has_preferred = true;
 		s->main = s->base.scan->n_signals - 1;
@@ -326,7 +330,8 @@ static void read_entry(struct hs_scan *scan, struct hs_h5 *file)
 	free(entry);
 }
 
-static int open_nexus(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)
+static int open_nexus(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan,
+	struct hs_err *err)
 {
 	(void)file;
 	struct search s = { .preferred = options->h5 ? default_group(options->h5) : NULL };

@@ -48,7 +48,8 @@ static int add_main(struct search *s, struct hs_h5 *file, const char *path)
 		hs_h5set_leaf(group) : leaf;
 	struct hs_axis axis[HS_MAX_RANK];
 	for (size_t i = 0; i < shape.rank; i++) {
-		char *scale = hs_h5_scale(file, path, i), *label = hs_h5_label(file, path, i), *called = scale ? hs_h5set_text(file, scale, "name") : NULL;
+		char *scale = hs_h5_scale(file, path, i), *label = hs_h5_label(file, path, i), *called =
+			scale ? hs_h5set_text(file, scale, "name") : NULL;
 		char *own = called ? hs_must_dup(called) : label ? hs_must_dup(label) : scale ? hs_must_dup(hs_h5set_leaf(scale)) :
 			hs_must_printf("dim_%zu", i + 1);
 		axis[i] = hs_h5set_axis(file, scale, own, shape.n[i], i);
@@ -59,7 +60,8 @@ static int add_main(struct search *s, struct hs_h5 *file, const char *path)
 	}
 	struct hs_signal signal;
 	hs_h5set_describe(&signal, file, path, *said ? said : leaf, title ? title : leaf, shape.dtype);
-	const int verdict = hs_h5set_add(s->base.scan, file, path, NULL, &shape, &signal, axis, said_rank(file, path, axis, shape.rank), HS_H5SET_Y_FIRST, s->base.err);
+	const int verdict = hs_h5set_add(s->base.scan, file, path, NULL, &shape, &signal, axis,
+		said_rank(file, path, axis, shape.rank), HS_H5SET_Y_FIRST, s->base.err);
 	free(title);
 	free(name);
 	free(group);
@@ -85,7 +87,8 @@ static int sniff(const struct hs_bytes *file, const struct hs_load_options *opti
 {
 	(void)file;
 	struct search s = { .in_nexus = true };
-	return !hs_h5set_count(&s.base, options, visit) ? 0 : s.in_nexus ? 50 : 75;                 /* in NXdata groups, NeXus knows more */
+	/* in NXdata groups, NeXus knows more */
+	return !hs_h5set_count(&s.base, options, visit) ? 0 : s.in_nexus ? 50 : 75;
 }
 
 static int open_nsid(const struct hs_bytes *file, const struct hs_load_options *options, struct hs_scan *scan, struct hs_err *err)

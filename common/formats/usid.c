@@ -14,7 +14,8 @@
 
 #define MAX_MEMORY ((size_t)1 << 30)
 
-static const char *const reference[4] = { "Position_Indices", "Position_Values", "Spectroscopic_Indices", "Spectroscopic_Values" };
+static const char *const reference[4] = { "Position_Indices", "Position_Values", "Spectroscopic_Indices",
+	"Spectroscopic_Values" };
 
 /* One side of the table: the dimensions of its rows or of its columns. */
 struct side {
@@ -54,7 +55,8 @@ static char **texts(struct hs_h5 *file, const char *path, const char *attr, size
 	size_t n;
 	char **said = hs_h5_attr_texts(file, path, attr, &n), **list = hs_must_alloc(rank, sizeof *list);
 	for (size_t i = 0; i < rank; i++)
-		list[i] = i < n && *said[i] ? hs_must_dup(said[i]) : *substitute ? hs_must_printf("%s_%zu", substitute, i + 1) : hs_must_dup("");
+		list[i] = i < n && *said[i] ? hs_must_dup(said[i]) : *substitute ? hs_must_printf("%s_%zu", substitute, i + 1) :
+		hs_must_dup("");
 	hs_h5_free_list(said, n);
 	return list;
 }
@@ -166,7 +168,8 @@ static bool all_finite(const double *v, size_t n)
 }
 
 /* 0 read, 1 not a USID side (why is told), -1 no memory. */
-static int side_read(struct side *s, struct hs_h5 *file, const char *indices, const char *values, size_t n, bool spectral, struct hs_err *err)
+static int side_read(struct side *s, struct hs_h5 *file, const char *indices, const char *values, size_t n, bool spectral,
+	struct hs_err *err)
 {
 	size_t rank = 0;
 	*s = (struct side){ .n = n };
@@ -236,13 +239,15 @@ struct main_set {
 };
 
 /* Values in raster order, in memory. */
-static int sort_values(struct hs_values *v, struct hs_h5 *file, const struct main_set *m, size_t rank, const size_t *n, size_t sig_rank,
+static int sort_values(struct hs_values *v, struct hs_h5 *file, const struct main_set *m, size_t rank, const size_t *n,
+	size_t sig_rank,
 	struct hs_err *err)
 {
 	const size_t size = hs_dtype_size(m->dtype);
 	size_t count, bytes;
 	if (!hs_mul(m->n, m->m, &count) || !hs_mul(count, size, &bytes) || bytes > MAX_MEMORY)
-		return hs_fail(err, HS_SYSTEM, "the rows of '%s' are in no regular order and too many (%zu x %zu) to be sorted in memory", m->path,
+		return hs_fail(err, HS_SYSTEM, "the rows of '%s' are in no regular order and too many (%zu x %zu) to be sorted in memory",
+		m->path,
 			m->n, m->m);
 	char *stored = hs_h5_values(file, m->path, m->field, m->dtype, count, err);
 	char *sorted = stored ? hs_alloc(count, size, err) : NULL;
@@ -301,7 +306,8 @@ static size_t add_axes(struct hs_signal *signal, const struct main_set *m)
 	return sig_rank;
 }
 
-static int add_main(struct hs_scan *scan, struct hs_h5 *file, const struct main_set *m, const char *name, const char *title, struct hs_err *err)
+static int add_main(struct hs_scan *scan, struct hs_h5 *file, const struct main_set *m, const char *name, const char *title,
+	struct hs_err *err)
 {
 	struct hs_signal signal;
 	struct hs_values values;
@@ -426,7 +432,8 @@ static bool is_main(struct hs_h5 *file, const char *path)
 static int visit(void *ctx, struct hs_h5 *file, const char *path, enum hs_h5_kind kind)
 {
 	struct hs_h5set_search *s = ctx;
-	if (kind != HS_H5_DATASET || !hs_h5set_wanted(s->options, path) || !hs_h5_has_attr(file, path, reference[0]) || !is_main(file, path))
+	if (kind != HS_H5_DATASET || !hs_h5set_wanted(s->options, path) || !hs_h5_has_attr(file, path, reference[0]) ||
+		!is_main(file, path))
 		return 0;
 	s->n++;
 	return s->scan ? read_main(s, file, path) : 0;

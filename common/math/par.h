@@ -43,8 +43,10 @@ struct hs_tree;
 typedef void (*hs_merge_fn)(void *left, const void *right, const void *ctx);   /* left absorbs right */
 struct hs_tree *hs_tree_new(size_t bytes, hs_merge_fn merge, const void *ctx, struct hs_err *err);
 void *hs_tree_borrow(struct hs_tree *tree, struct hs_err *err);                /* any thread */
-void hs_tree_put(struct hs_tree *tree, size_t index, void *partial);           /* any thread; gives the partial back, for block index */
-void *hs_tree_root(struct hs_tree *tree, struct hs_err *err);                  /* after the last put; owned by the tree; zero when nothing was put */
+/* any thread; gives the partial back, for block index */
+void hs_tree_put(struct hs_tree *tree, size_t index, void *partial);
+/* after the last put; owned by the tree; zero when nothing was put */
+void *hs_tree_root(struct hs_tree *tree, struct hs_err *err);
 void hs_tree_free(struct hs_tree *tree);
 
 #endif

@@ -126,7 +126,8 @@ int hs_wish_place(const char *text, const struct hs_pixels *px, size_t *pixel, s
 		verdict = add_word(px, word, &p, err);
 	free(all);
 	if (verdict == 0 && isfinite(p.at[0]) && isfinite(p.at[1])) {
-		p.index[0] = nearest_point(hs_signal_find_coord(px->signal, "x", px->nav[0]), hs_signal_find_coord(px->signal, "y", px->nav[0]), p.at);
+		p.index[0] = nearest_point(hs_signal_find_coord(px->signal, "x", px->nav[0]),
+			hs_signal_find_coord(px->signal, "y", px->nav[0]), p.at);
 		p.given[0] = true;
 	}
 	*pixel = 0;

@@ -130,7 +130,8 @@ static int time_command(char **argv)
 	}
 	if (child < 0 || wait4(child, &status, 0, &use) < 0)
 		return 4;
-	printf("%.4f %.0f %d\n", now() - start, (double)use.ru_maxrss * 1024, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	printf("%.4f %.0f %d\n", now() - start, (double)use.ru_maxrss * 1024, WIFEXITED(status) ? WEXITSTATUS(status) :
+		128 + WTERMSIG(status));
 	return 0;
 }
 

@@ -1,6 +1,7 @@
-/* Any bytes as an HDF5 file: opened from a descriptor without a name, offered to every HDF5 reader, and read as far as the readers
- * themselves do. Without the child process that hs_h5_open sends ahead, so crashes of libhdf5 1.10 itself are found as well (it has
- * known ones, h5tree.c names them); its leaks on broken files are not ours either: run with ASAN_OPTIONS=detect_leaks=0. */
+/* Any bytes as an HDF5 file: opened from a descriptor without a name, offered to every HDF5 reader, and read as far as the
+ * readers themselves do. Without the child process that hs_h5_open sends ahead, so crashes of libhdf5 1.10 itself are
+ * found as well (it has known ones, h5tree.c names them); its leaks on broken files are not ours either: run with
+ * ASAN_OPTIONS=detect_leaks=0. */
 #include "fuzz_format.h"
 
 extern const struct hs_format hs_format_hspy, hs_format_usid, hs_format_nsid, hs_format_nexus, hs_format_emd, hs_format_hdf5;
@@ -35,7 +36,8 @@ static void read_as(const struct hs_format *format, const struct hs_bytes *file,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct hs_format *const dialect[] = { &hs_format_hspy, &hs_format_usid, &hs_format_nsid, &hs_format_nexus, &hs_format_emd,
+	static const struct hs_format *const dialect[] = { &hs_format_hspy, &hs_format_usid, &hs_format_nsid, &hs_format_nexus,
+		&hs_format_emd,
 		&hs_format_hdf5 };
 	const int fd = memfd_create("fuzz", MFD_CLOEXEC);
 	fuzz_must(fd >= 0 && write(fd, data, size) == (ssize_t)size);

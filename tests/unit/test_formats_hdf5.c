@@ -45,7 +45,8 @@ static struct opened load(int fd, const char *name, const char *path, const char
 	if (o.verdict == 0) {
 		static unsigned char head[65536];
 		const ssize_t n = pread(fd, head, sizeof head, 0);
-		const struct hs_bytes bytes = { .fd = fd, .size = (uint64_t)st.st_size, .name = name, .head = head, .n_head = n < 0 ? 0 : (size_t)n };
+		const struct hs_bytes bytes = { .fd = fd, .size = (uint64_t)st.st_size, .name = name, .head = head, .n_head = n < 0 ? 0 :
+			(size_t)n };
 		const struct hs_load_options options = { .h5 = o.h5, .path = path, .axes = axes };
 		o.verdict = hs_scan_open(&o.scan, &bytes, NULL, &options, &o.err);
 	}
@@ -116,7 +117,8 @@ static int axis_is(const struct hs_scan *scan, size_t i, size_t d, const char *n
 		return 0;
 	const struct hs_axis *a = &scan->signal[i].axis[d];
 	const double tiny = 1e-6 * (fabs(first) + fabs(last));
-	return !strcmp(a->name, name) && !strcmp(a->units, units) && fabs(a->value[0] - first) <= tiny && fabs(a->value[a->n - 1] - last) <= tiny;
+	return !strcmp(a->name, name) && !strcmp(a->units, units) && fabs(a->value[0] - first) <= tiny &&
+		fabs(a->value[a->n - 1] - last) <= tiny;
 }
 
 /* The cube with its dimensions in another order: "exy" stores e slowest. */
@@ -232,11 +234,14 @@ static void test_hspy(void)
 			lifted += fabs(v[k] - (double)(100 * (k / (NX * NE)) + 10 * (NX - 1 - k / NE % NX) + k % NE));
 		free(v);
 		tap_ok(n == NY * NX * NE && lifted == 0 && scan->values[0].flip[1], "hspy: data turn with a falling axis");
-		tap_ok(axis_is(scan, 0, 0, "y", "nm", 0, 0.5) && axis_is(scan, 0, 1, "x", "nm", 9, 10) && axis_is(scan, 0, 2, "Energy", "eV", 1, 8),
+		tap_ok(axis_is(scan, 0, 0, "y", "nm", 0, 0.5) && axis_is(scan, 0, 1, "x", "nm", 9, 10) &&
+			axis_is(scan, 0, 2, "Energy", "eV", 1, 8),
 			"hspy: axes, one not uniform, units without dollars");
-		tap_ok(!strcmp(g->title, "a/b") && !strcmp(g->modality, "EELS") && !strcmp(g->quantity, "Intensity") && !strcmp(g->units, "count"),
+		tap_ok(!strcmp(g->title, "a/b") && !strcmp(g->modality, "EELS") && !strcmp(g->quantity, "Intensity") &&
+			!strcmp(g->units, "count"),
 			"hspy: title, technique, quantity and unit");
-		tap_ok(scan->signal[1].sig_rank == 2 && scan->signal[1].axis[0].kind == HS_AXIS_TEMPORAL, "hspy: an old image stack by record_by");
+		tap_ok(scan->signal[1].sig_rank == 2 && scan->signal[1].axis[0].kind == HS_AXIS_TEMPORAL,
+			"hspy: an old image stack by record_by");
 		tap_ok(scan->header_json && strstr(scan->header_json, "signal_type"), "hspy: metadata are kept");
 	}
 	finish(&o);
@@ -295,7 +300,8 @@ static struct opened usid_file(const struct usid *u, const float *values)
 
 static void test_usid(void)
 {
-	static const char *const xy[] = { "X", "Y" }, *const yx[] = { "Y", "X" }, *const bias[] = { "Bias" }, *const two[] = { "Frequency", "Bias" };
+	static const char *const xy[] = { "X", "Y" }, *const yx[] = { "Y", "X" }, *const bias[] = { "Bias" }, *const two[] =
+		{ "Frequency", "Bias" };
 	static const uint32_t spec[NE] = { 0, 1, 2, 3 };
 	uint32_t pos[2 * NY * NX];
 	float cube[NY * NX * NE], other[NY * NX * NE];
@@ -306,8 +312,10 @@ static void test_usid(void)
 		pos[2 * i + 1] = i / NX;
 	}
 	struct opened o = usid_file(&u, cube);
-	tap_ok(o.verdict == 0 && o.scan.n_signals == 1 && is_cube(&o.scan, 0) && o.scan.values[0].kind == HS_VALUES_H5, "usid: raster order is not touched");
-	tap_ok(axis_is(&o.scan, 0, 0, "Y", "m", 0, 2e-9) && axis_is(&o.scan, 0, 1, "X", "m", 0, 4e-9) && axis_is(&o.scan, 0, 2, "Bias", "V", -1, 0.5),
+	tap_ok(o.verdict == 0 && o.scan.n_signals == 1 && is_cube(&o.scan, 0) && o.scan.values[0].kind == HS_VALUES_H5,
+		"usid: raster order is not touched");
+	tap_ok(axis_is(&o.scan, 0, 0, "Y", "m", 0, 2e-9) && axis_is(&o.scan, 0, 1, "X", "m", 0, 4e-9) &&
+		axis_is(&o.scan, 0, 2, "Bias", "V", -1, 0.5),
 		"usid: axes from the tables");
 	finish(&o);
 
@@ -317,7 +325,8 @@ static void test_usid(void)
 	for (int i = 0; i < NY * NX * NE; i++)
 		other[i] = cube[i - i % NE + NE - 1 - i % NE];
 	o = usid_file(&u, other);
-	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && axis_is(&o.scan, 0, 2, "Bias", "V", -0.5, 1), "usid: data turn with a falling axis");
+	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && axis_is(&o.scan, 0, 2, "Bias", "V", -0.5, 1),
+		"usid: data turn with a falling axis");
 	finish(&o);
 	u.spec_first = -1;
 	u.spec_step = 0.5;
@@ -330,7 +339,8 @@ static void test_usid(void)
 		memcpy(other + i * NE, cube + shuffled[i] * NE, NE * sizeof *other);
 	}
 	o = usid_file(&u, other);
-	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && o.scan.values[0].kind == HS_VALUES_MEMORY && axis_is(&o.scan, 0, 0, "Y", "m", 0, 2e-9),
+	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && o.scan.values[0].kind == HS_VALUES_MEMORY &&
+		axis_is(&o.scan, 0, 0, "Y", "m", 0, 2e-9),
 		"usid: shuffled rows are sorted by their indices");
 	finish(&o);
 
@@ -345,7 +355,8 @@ static void test_usid(void)
 			other[i * NE + e] = (float)(100 * y + 10 * x + NE - 1 - e);
 	}
 	o = usid_file(&u, other);
-	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && axis_is(&o.scan, 0, 0, "Y", "m", 0, 2e-9) && axis_is(&o.scan, 0, 2, "Bias", "V", -1, 0.5),
+	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && axis_is(&o.scan, 0, 0, "Y", "m", 0, 2e-9) &&
+		axis_is(&o.scan, 0, 2, "Bias", "V", -1, 0.5),
 		"usid: y comes before x, whatever the file's order");
 	finish(&o);
 	u.spec = spec;
@@ -359,7 +370,8 @@ static void test_usid(void)
 	}
 	o = usid_file(&u, cube);
 	const struct hs_signal *g = o.verdict == 0 ? &o.scan.signal[0] : NULL;
-	tap_ok(g && hs_signal_is_scatter(g) && g->rank == 2 && g->axis[0].n == NY * NX - 1 && g->n_coords == 2 && !strcmp(g->coord[1].name, "X") &&
+	tap_ok(g && hs_signal_is_scatter(g) && g->rank == 2 && g->axis[0].n == NY * NX - 1 && g->n_coords == 2 &&
+		!strcmp(g->coord[1].name, "X") &&
 		g->coord[1].value[4] == 2e-9 && g->coord[0].value[4] == 2e-9, "usid: an incomplete grid is a list of points");
 	finish(&o);
 
@@ -370,7 +382,8 @@ static void test_usid(void)
 	const struct usid be = { NY, NX * NE, 1, 2, rows, both, y_only, two, 0, 1 };
 	o = usid_file(&be, cube);
 	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && o.scan.signal[0].rank == 3 && o.scan.signal[0].sig_rank == 1 &&
-		!strcmp(o.scan.signal[0].axis[1].name, "Bias") && !strcmp(o.scan.signal[0].axis[2].name, "Frequency") && o.scan.values[0].rank == 3,
+		!strcmp(o.scan.signal[0].axis[1].name, "Bias") && !strcmp(o.scan.signal[0].axis[2].name, "Frequency") &&
+		o.scan.values[0].rank == 3,
 		"usid: the fastest channel dimension is the spectrum, the outer one navigates");
 	finish(&o);
 
@@ -399,7 +412,8 @@ static void test_usid(void)
 	o = reload(id, fd, NULL, NULL);
 	size_t n = 0;
 	double *v = o.verdict == 0 && o.scan.n_signals == 2 ? gather(&o.scan.values[1], &n) : NULL;
-	tap_ok(is_cube(&o.scan, 0) && v && v[NE] == -10 && strstr(o.scan.signal[1].name, "Phase"), "usid: every field of a record is a signal");
+	tap_ok(is_cube(&o.scan, 0) && v && v[NE] == -10 && strstr(o.scan.signal[1].name, "Phase"),
+		"usid: every field of a record is a signal");
 	free(v);
 	finish(&o);
 
@@ -412,7 +426,8 @@ static void test_usid(void)
 	usid_tables(id, set, &u);
 	H5Dclose(set);
 	o = reload(id, fd, NULL, NULL);
-	tap_ok(o.verdict < 0 && o.err.status == HS_BAD_DATA && strstr(o.err.text, "tables"), "usid: tables that do not fit: %s", o.err.text);
+	tap_ok(o.verdict < 0 && o.err.status == HS_BAD_DATA && strstr(o.err.text, "tables"), "usid: tables that do not fit: %s",
+		o.err.text);
 	finish(&o);
 }
 
@@ -460,7 +475,8 @@ static void test_nsid(void)
 	tap_ok(o.verdict == 0 && o.scan.n_signals == 1 && is_cube(&o.scan, 0), "nsid: x first becomes y, x, spectrum");
 	tap_ok(axis_is(&o.scan, 0, 0, "Y", "nm", 0, 2) && axis_is(&o.scan, 0, 2, "sweep", "V", -1, 0.5) &&
 		!strcmp(o.scan.signal[0].axis[2].quantity, "Bias"), "nsid: axes from scales");
-	tap_ok(o.verdict == 0 && !strcmp(o.scan.modality, "STM") && !strcmp(o.scan.signal[0].quantity, "dI/dV"), "nsid: quantity and technique");
+	tap_ok(o.verdict == 0 && !strcmp(o.scan.modality, "STM") && !strcmp(o.scan.signal[0].quantity, "dI/dV"),
+		"nsid: quantity and technique");
 	finish(&o);
 }
 
@@ -517,12 +533,15 @@ static void test_nexus(void)
 	H5Gclose(entry);
 	struct opened o = reload(id, fd, NULL, NULL);
 	struct hs_scan *s = &o.scan;
-	tap_ok(o.verdict == 0 && s->n_signals == 5, "nexus: every NXdata and auxiliary signal, no errors, no scalar (%zu)", s->n_signals);
+	tap_ok(o.verdict == 0 && s->n_signals == 5, "nexus: every NXdata and auxiliary signal, no errors, no scalar (%zu)",
+		s->n_signals);
 	const struct hs_signal *m = o.verdict == 0 ? &s->signal[s->main] : NULL;
 	tap_ok(m && !strcmp(m->name, "counts") && is_cube(s, s->main), "nexus: @default is the main one; energy first goes last");
-	tap_ok(m && axis_is(s, s->main, 2, "energy", "eV", 280, 310) && axis_is(s, s->main, 1, "x", "µm", 0, 2) && axis_is(s, s->main, 0, "dim_2", "1", 0, 1),
+	tap_ok(m && axis_is(s, s->main, 2, "energy", "eV", 280, 310) && axis_is(s, s->main, 1, "x", "µm", 0, 2) &&
+		axis_is(s, s->main, 0, "dim_2", "1", 0, 1),
 		"nexus: bin edges become centres, '.' is an index");
-	tap_ok(m && !strcmp(s->title, "a stack") && !strcmp(s->modality, "stxm") && !strcmp(m->units, "count"), "nexus: title, technique, unit");
+	tap_ok(m && !strcmp(s->title, "a stack") && !strcmp(s->modality, "stxm") && !strcmp(m->units, "count"),
+		"nexus: title, technique, unit");
 	int seen = 0;
 	for (size_t i = 0; i < s->n_signals; i++) {
 		if (!strcmp(s->signal[i].name, "didv"))
@@ -568,7 +587,8 @@ static void test_emd(void)
 	tap_ok(o.verdict == 0 && o.scan.n_signals == 3 && is_cube(&o.scan, 0) && is_cube(&o.scan, 1), "emd: both kinds, as stored");
 	tap_ok(is_cube(&o.scan, 2) && axis_is(&o.scan, 2, 0, "dim_3", "nm", 7, 8) && axis_is(&o.scan, 2, 2, "dim_1", "eV", 500, 503),
 		"emd: HyperSpy's transposed arrays");
-	tap_ok(axis_is(&o.scan, 0, 1, "dim_2", "nm", 5, 6) && axis_is(&o.scan, 0, 2, "dim_3", "1/nm", 0, 0.3), "emd: two values are start and step");
+	tap_ok(axis_is(&o.scan, 0, 1, "dim_2", "nm", 5, 6) && axis_is(&o.scan, 0, 2, "dim_3", "1/nm", 0, 0.3),
+		"emd: two values are start and step");
 	tap_ok(axis_is(&o.scan, 1, 1, "dim_2", "nm", 3, 5), "emd: emdfile counts from dim0");
 	finish(&o);
 }
@@ -587,7 +607,8 @@ static void test_plain(void)
 	tap_ok(o.verdict == 0 && o.scan.n_signals == 1 && !strcmp(o.scan.signal[0].name, "cube"), "hdf5: the array, not the curve");
 	finish(&o);
 	o = load(dup(keep), "test.h5", "/cube", "energy=280:10:eV,y,x");
-	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && axis_is(&o.scan, 0, 2, "energy", "eV", 280, 310), "hdf5: axes named by the user");
+	tap_ok(o.verdict == 0 && is_cube(&o.scan, 0) && axis_is(&o.scan, 0, 2, "energy", "eV", 280, 310),
+		"hdf5: axes named by the user");
 	finish(&o);
 	o = load(dup(keep), "test.h5", "axis", NULL);
 	tap_ok(o.verdict == 0 && o.scan.n_signals == 1 && o.scan.signal[0].rank == 1, "hdf5: a curve by path");
@@ -686,7 +707,8 @@ static void compare(const char *root, const char *path, const char *truth_name, 
 		for (i = 0; v && i < n; i++)
 			sum += v[i];
 		const double expected = number_of(one, "sum");
-		tap_ok(v && fabs(sum - expected) <= 1e-9 * fmax(fabs(expected), 1), "%s: sum %.12g, a public reader has %.12g", path, sum, expected);
+		tap_ok(v && fabs(sum - expected) <= 1e-9 * fmax(fabs(expected), 1), "%s: sum %.12g, a public reader has %.12g", path, sum,
+			expected);
 		size_t wrong = 0, samples = 0;
 		json_t *sample;
 		json_array_foreach(json_object_get(one, "samples"), i, sample) {
@@ -696,7 +718,8 @@ static void compare(const char *root, const char *path, const char *truth_name, 
 				k = k * s->axis[dim].n + (size_t)json_integer_value(json_array_get(index, order ? order[dim] : dim));
 			/* USID truths index the table: positions x channels has the same C order */
 			if (json_array_size(index) == 2 && s->rank == 3)
-				k = (size_t)json_integer_value(json_array_get(index, 0)) * s->axis[2].n + (size_t)json_integer_value(json_array_get(index, 1));
+				k = (size_t)json_integer_value(json_array_get(index, 0)) * s->axis[2].n + (size_t)json_integer_value(json_array_get(index,
+				1));
 			samples++;
 			const double wanted = number_of(sample, "value");
 			wrong += !v || k >= n || fabs(v[k] - wanted) > 1e-12 * fabs(wanted);

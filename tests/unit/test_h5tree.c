@@ -1,4 +1,5 @@
-/* h5tree: what is in a file comes out; what is hostile in a file stays outside. Files are made with the HDF5 library, in memory. */
+/* h5tree: what is in a file comes out; what is hostile in a file stays outside. Files are made with the HDF5 library, in
+ * memory. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,13 +173,15 @@ static void test_datasets(void)
 	struct hs_h5 *file = reopen(id, fd);
 	struct hs_h5_shape s;
 	size_t n;
-	tap_ok(hs_h5_shape(file, "/u16", &s) && s.class == HS_H5_NUMBER && s.dtype == HS_U16 && s.rank == 2 && s.n[1] == 3 && s.count == 6, "shape of an array");
+	tap_ok(hs_h5_shape(file, "/u16", &s) && s.class == HS_H5_NUMBER && s.dtype == HS_U16 && s.rank == 2 && s.n[1] == 3 &&
+		s.count == 6, "shape of an array");
 	tap_ok(hs_h5_shape(file, "/half", &s) && s.class == HS_H5_NUMBER && s.dtype == HS_F32, "float16 is read as float32");
 	tap_ok(hs_h5_shape(file, "/truth", &s) && s.class == HS_H5_NUMBER && s.dtype == HS_U8, "truth values are read as uint8");
 	tap_ok(hs_h5_shape(file, "/record", &s) && s.class == HS_H5_COMPOUND, "records are compound");
 	tap_ok(hs_h5_shape(file, "/complex", &s) && s.class == HS_H5_NUMBER && s.dtype == HS_C64, "{r, i} is complex");
 	tap_ok(hs_h5_shape(file, "/text", &s) && s.class == HS_H5_STRING && s.rank == 0, "a text");
-	tap_ok(!hs_h5_shape(file, "/", &s) && !hs_h5_shape(file, "/none", &s) && !hs_h5_shape(file, "", &s), "a group, nothing and no path have no shape");
+	tap_ok(!hs_h5_shape(file, "/", &s) && !hs_h5_shape(file, "/none", &s) && !hs_h5_shape(file, "", &s),
+		"a group, nothing and no path have no shape");
 	double *v = hs_h5_reals(file, "/u16", &n);
 	tap_ok(n == 6 && v[5] == 65535, "an array as reals");
 	free(v);
@@ -211,7 +214,8 @@ static void test_links(void)
 {
 	int fd;
 	hid_t id = create(&fd);
-	hid_t a = H5Gcreate2(id, "a", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), b = H5Gcreate2(a, "b", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t a = H5Gcreate2(id, "a", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), b =
+		H5Gcreate2(a, "b", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
 	H5Lcreate_hard(id, "/a", b, "up", H5P_DEFAULT, H5P_DEFAULT);
 	H5Lcreate_soft("/a", b, "soft_up", H5P_DEFAULT, H5P_DEFAULT);
 	H5Lcreate_soft("soft_self", b, "soft_self", H5P_DEFAULT, H5P_DEFAULT);
@@ -332,7 +336,8 @@ static void test_scales(void)
 	struct hs_h5 *file = reopen(id, fd);
 	char *scale = hs_h5_scale(file, "/data", 1), *label = hs_h5_label(file, "/data", 1);
 	tap_ok(same(scale, "/energy") && same(label, "energy"), "scale and label of a dimension");
-	tap_ok(!hs_h5_scale(file, "/data", 0) && !hs_h5_label(file, "/data", 0) && !hs_h5_scale(file, "/data", 9) && !hs_h5_scale(file, "/energy", 0),
+	tap_ok(!hs_h5_scale(file, "/data", 0) && !hs_h5_label(file, "/data", 0) && !hs_h5_scale(file, "/data", 9) &&
+		!hs_h5_scale(file, "/energy", 0),
 		"dimensions without scale and label");
 	free(scale);
 	free(label);
@@ -358,7 +363,8 @@ static void test_broken(void)
 		struct hs_h5 *file = NULL;
 		struct hs_err err = { 0 };
 		const int written = write(part, bytes, cut) == (ssize_t)cut, verdict = hs_h5_open(&file, part, "cut.h5", &err);
-		tap_ok(written && verdict < 0 && !file && err.status == HS_BAD_DATA && strstr(err.text, "cut.h5"), "cut at %d tenths: %s", tenth, err.text);
+		tap_ok(written && verdict < 0 && !file && err.status == HS_BAD_DATA && strstr(err.text, "cut.h5"), "cut at %d tenths: %s",
+			tenth, err.text);
 		close(part);
 	}
 	unsigned char *heap = bytes ? memmem(bytes, (size_t)size, "GCOL", 4) : NULL;

@@ -6,7 +6,8 @@
 #include "base/mem.h"
 #include "tap.h"
 
-static struct hs_tally tally_of(const void *x, enum hs_row_type type, size_t n_rows, size_t n_chan, const uint8_t *mask, const double *fill)
+static struct hs_tally tally_of(const void *x, enum hs_row_type type, size_t n_rows, size_t n_chan, const uint8_t *mask,
+	const double *fill)
 {
 	struct hs_err err = { 0 };
 	struct hs_tally t = { 0 };
@@ -26,11 +27,13 @@ int main(void)
 	tap_ok(t.sum == 7 && t.mean == 7. / 5, "the sum keeps what 1e100 would swallow: %g", t.sum);
 	tap_ok(t.min == -1e100 && t.max == 1e100, "the masked row has no part in minimum and maximum");
 	t = tally_of(f, HS_ROW_F32, 4, 3, NULL, NULL);
-	tap_ok(t.n == 8 && t.n_nan == 2 && t.n_infinite == 2 && t.n_fill == 0 && t.n_masked == 0, "without mask and fill value all are looked at");
+	tap_ok(t.n == 8 && t.n_nan == 2 && t.n_infinite == 2 && t.n_fill == 0 && t.n_masked == 0,
+		"without mask and fill value all are looked at");
 	tap_ok(t.sum == -94 && t.min == -99 && t.max == 5, "float32: sum %g, %g .. %g", t.sum, t.min, t.max);
 	const double nothing[2] = { NAN, NAN };
 	t = tally_of(nothing, HS_ROW_F64, 1, 2, NULL, NULL);
-	tap_ok(t.n == 0 && isnan(t.min) && isnan(t.max) && isnan(t.mean) && t.sum == 0, "nothing that counts: no minimum, no mean, sum 0");
+	tap_ok(t.n == 0 && isnan(t.min) && isnan(t.max) && isnan(t.mean) && t.sum == 0,
+		"nothing that counts: no minimum, no mean, sum 0");
 	const double all[2] = { 1, 2 };
 	const uint8_t both[1] = { 8 };
 	t = tally_of(all, HS_ROW_F64, 1, 2, both, NULL);
