@@ -88,7 +88,7 @@ page_is_there() {
 	# every option is on the page
 	local option
 	for option in $("$1" --describe | jq -r '.options[].name'); do
-		tr -d '\\' < "$HOUSE/man/$1.1" | grep -qF -- "Fl Fl $option" || fails "man/$1.1 does not explain --$option" || return
+		tr -d '\134' < "$HOUSE/man/$1.1" | grep -qF -- "Fl Fl $option" || fails "man/$1.1 does not explain --$option" || return
 	done
 }
 

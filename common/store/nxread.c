@@ -1,6 +1,7 @@
 #include "store/nxread.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,7 +226,7 @@ static void read_params(struct hs_step *step, struct hs_h5 *h5, const char *grou
 			if (v && count == 1) {
 				struct hs_param *p = hs_step_add_param(step, child[i], kind);
 				p->real = v[0];
-				p->integer = v[0] >= -0x1p63 && v[0] < 0x1p63 ? (int64_t)v[0] : 0;
+				p->integer = fabs(v[0]) < 9.2e18 ? (int64_t)v[0] : 0;
 			}
 			free(v);
 		}
