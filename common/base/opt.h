@@ -42,7 +42,8 @@ struct hs_opt {
 	{ letter, name, HS_OPT_TEXT_KIND, HS_PLACE_(const char *, p), metavar, help, NULL, 0, 0, false }
 #define HS_OPT_CHOICE(letter, name, p, words, help) \
 	{ letter, name, HS_OPT_CHOICE_KIND, HS_PLACE_(int, p), NULL, help, words, 0, 0, false }
-#define HS_OPT_BYTES(letter, name, p, help) { letter, name, HS_OPT_BYTES_KIND, HS_PLACE_(uint64_t, p), "SIZE", help, NULL, 0, 0, false }
+#define HS_OPT_BYTES(letter, name, p, help) \
+	{ letter, name, HS_OPT_BYTES_KIND, HS_PLACE_(uint64_t, p), "SIZE", help, NULL, 0, 0, false }
 #define HS_OPT_SECONDS(letter, name, p, help) \
 	{ letter, name, HS_OPT_SECONDS_KIND, HS_PLACE_(double, p), "TIME", help, NULL, 0, 0, false }
 
