@@ -21,7 +21,7 @@
 #include "store/codec.h"
 #include "store/h5.h"
 
-enum { SLAB_BYTES = 16 << 20, RAW_SPAN = 4 << 20 };
+enum { SLAB_BYTES = 16 << 20, RAW_SPAN = 4 << 20, STRIP_BYTES = 256 << 10 };
 
 enum way { WAY_RAW, WAY_CHUNKS, WAY_H5READ, WAY_MEMORY };
 
@@ -53,6 +53,7 @@ struct hs_rows {
 	size_t disk_rank, disk_n[HS_MAX_RANK], chunk[HS_MAX_RANK], chunk_bytes;
 	struct hs_pipeline pipeline;
 	bool big_endian, regrouped;
+	bool in_order;                        /* RAW: rows lie in the file one after the other as they are delivered */
 	unsigned char *fill;                  /* one element of fill value, as the file has it */
 	struct packed_chunk *packed;          /* the chunks of the slab, in C order of their places */
 	size_t n_packed, room_packed;
@@ -179,6 +180,15 @@ static int open_dataset(struct hs_rows *r, struct hs_err *err)
 	}
 	H5Pclose(dcpl);
 	return 0;
+}
+
+static bool lies_in_order(const struct hs_values *v, size_t element)
+{
+	int64_t step = (int64_t)element;
+	for (size_t i = v->rank; i-- > 0; step *= (int64_t)v->n[i])
+		if (v->n[i] > 1 && (v->flip[i] || v->stride[i] != step))
+			return false;
+	return true;
 }
 
 /* How many rows a slab should have, and along which pixel dimension the data are cut into slabs. */
@@ -310,6 +320,7 @@ int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const st
 		verdict = hs_fail(err, HS_BAD_DATA, "the values are complex: this needs real ones");
 	if (verdict == 0 && values->kind == HS_VALUES_H5)
 		verdict = open_dataset(r, err);
+	r->in_order = verdict == 0 && r->way == WAY_RAW && lies_in_order(&r->v, r->element_in);
 	if (verdict == 0)
 		verdict = plan_slabs(r, err);
 	if (verdict == 0)
@@ -902,35 +913,51 @@ static bool row_is_bad(const struct hs_rows *r, const unsigned char *row, const 
 	return r->marked && holds(stored_row, n, r->element_in, r->mark);
 }
 
+/* Rows [i, end) of the slab are in their place, as stored: bytes in native order, converted, looked at. */
+static void finish_rows(const struct hs_rows *r, size_t i, size_t end)
+{
+	const size_t n = r->source.n_chan, head = r->source.block_rows;       /* left-over rows end where the slab begins */
+	const bool swap = r->way == WAY_RAW ? r->v.big_endian : r->way == WAY_CHUNKS && r->big_endian;
+	const size_t swap_size = hs_dtype_is_complex(r->v.dtype) ? r->element_in / 2 : r->element_in;
+	for (; i < end; i++) {
+		unsigned char *stored = slab_place(r) + i * n * r->element_in, *row = r->batch[r->filling] + (head + i) * r->row_out;
+		if (swap)
+			swap_bytes(stored, n * (r->element_in / swap_size), swap_size);
+		if (r->stored)
+			convert(r, stored, row, n);
+		const bool masked = r->options.mask && r->options.mask[r->slab.first_row + i];
+		r->skip[r->filling][head + i] = masked || row_is_bad(r, row, stored);
+	}
+}
+
 static int decode(struct hs_rows *r, struct hs_err *err)
 {
 	const struct slab *s = &r->slab;
-	const size_t head = r->source.block_rows;       /* left-over rows end where the slab begins */
-	unsigned char *out = r->batch[r->filling] + head * r->row_out, *to = slab_place(r);
-	uint8_t *skip = r->skip[r->filling] + head;
+	unsigned char *to = slab_place(r);
 	int verdict = 0;
 	if (r->way == WAY_CHUNKS)
 		verdict = decode_chunks(r, s, to, err);
-	else if (r->way == WAY_RAW)
+	else if (r->way == WAY_RAW && !r->in_order)
 		verdict = decode_raw(r, s, to, err);
-	else
+	else if (r->way != WAY_RAW)
 		decode_memory(r, s, to);
 	if (verdict < 0)
 		return -1;
-	const bool swap = r->way == WAY_RAW ? r->v.big_endian : r->way == WAY_CHUNKS && r->big_endian;
-	const size_t swap_size = hs_dtype_is_complex(r->v.dtype) ? r->element_in / 2 : r->element_in;
-	const size_t swap_row = r->source.n_chan * (r->element_in / swap_size);
-#pragma omp parallel for schedule(static) num_threads(threads(r)) if (s->n_rows > 256)
-	for (size_t i = 0; i < s->n_rows; i++) {
-		unsigned char *row = to + i * r->source.n_chan * r->element_in;
-		if (swap)
-			swap_bytes(row, swap_row, swap_size);
-		if (r->stored)
-			convert(r, row, out + i * r->row_out, r->source.n_chan);
-		const uint8_t masked = r->options.mask ? r->options.mask[s->first_row + i] : 0;
-		skip[i] = masked ? 1 : row_is_bad(r, out + i * r->row_out, row);
+	/* strips that are still in the cache when they are looked at */
+	const size_t row = r->source.n_chan * r->element_in, strip = row < STRIP_BYTES ? STRIP_BYTES / row : 1, n_strips = (s->n_rows + strip - 1) / strip;
+#pragma omp parallel for schedule(dynamic) num_threads(threads(r)) if (n_strips > 1)
+	for (size_t i = 0; i < n_strips; i++) {
+		const size_t first = i * strip, end = s->n_rows - first < strip ? s->n_rows : first + strip;
+		struct hs_err own = { 0 };
+		if (r->in_order && read_span(r, r->v.offset + (s->first_row + first) * row, to + first * row, (end - first) * row, &own) < 0) {
+#pragma omp critical(hs_rows_trouble)
+			if (!hs_failed(err))
+				*err = own;
+		} else {
+			finish_rows(r, first, end);
+		}
 	}
-	return 0;
+	return hs_failed(err) ? -1 : 0;
 }
 
 static void *work(void *ctx)
