@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <math.h>
 #include <omp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/worker.h"
 #include "store/codec.h"
 #include "store/h5.h"
 
@@ -73,8 +73,8 @@ struct hs_rows {
 	int filling;                          /* which batch is being filled */
 	size_t left_over, n_handed;           /* rows in front of the slab that were not handed out yet */
 	struct slab slab;
-	pthread_t worker;
-	bool working;
+	struct hs_worker *worker;
+	bool working;                         /* a slab is being decoded, or waits to be handed out */
 	struct hs_err worker_err;
 };
 
@@ -960,11 +960,10 @@ static int decode(struct hs_rows *r, struct hs_err *err)
 	return hs_failed(err) ? -1 : 0;
 }
 
-static void *work(void *ctx)
+static void work(void *ctx)
 {
 	struct hs_rows *r = ctx;
 	decode(r, &r->worker_err);
-	return NULL;
 }
 
 /* ------------------------------------------------------------------ the caller's side */
@@ -978,16 +977,16 @@ static int start_slab(struct hs_rows *r, struct hs_err *err)
 	if ((r->way == WAY_CHUNKS && fetch_chunks(r, &r->slab, err) < 0) || (r->way == WAY_H5READ && fetch_by_h5(r, &r->slab, err) < 0))
 		return -1;
 	r->worker_err = (struct hs_err){ 0 };
-	if (pthread_create(&r->worker, NULL, work, r) != 0)
+	if (!r->worker && !(r->worker = hs_worker_new(work, r)))
 		return hs_fail(err, HS_SYSTEM, "cannot start a thread");
+	hs_worker_start(r->worker);
 	r->working = true;
 	return 0;
 }
 
 static void stop_worker(struct hs_rows *r)
 {
-	if (r->working)
-		pthread_join(r->worker, NULL);
+	hs_worker_wait(r->worker);
 	r->working = false;
 }
 
@@ -1036,7 +1035,7 @@ void hs_rows_close(struct hs_rows *r)
 {
 	if (!r)
 		return;
-	stop_worker(r);
+	hs_worker_free(r->worker);
 	if (r->file_type >= 0)
 		H5Tclose(r->file_type);
 	if (r->dataset >= 0)

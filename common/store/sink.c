@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <math.h>
 #include <omp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/worker.h"
 #include "store/codec.h"
 
 /* Shares a number of elements fairly between dimensions: each gets the same fraction of its length. */
@@ -98,7 +98,7 @@ struct hs_sink {
 	unsigned char **gather;
 	size_t chunk_bytes;
 	int threads;
-	pthread_t worker;
+	struct hs_worker *worker;
 	bool working, failed;
 };
 
@@ -278,7 +278,7 @@ static void gather(const struct hs_sink *s, const unsigned char *band, const siz
 	}
 }
 
-static void *pack_band(void *ctx)
+static void pack_band(void *ctx)
 {
 	struct hs_sink *s = ctx;
 	const unsigned char *band = s->band[!s->filling];
@@ -308,7 +308,6 @@ static void *pack_band(void *ctx)
 		p->n = n;
 		memcpy(p->bytes, bytes, n);
 	}
-	return NULL;
 }
 
 /* Waits for the band being packed and gives its chunks to HDF5. */
@@ -316,7 +315,7 @@ static int finish_band(struct hs_sink *s, struct hs_err *err)
 {
 	if (!s->working)
 		return 0;
-	pthread_join(s->worker, NULL);
+	hs_worker_wait(s->worker);
 	s->working = false;
 	if (s->failed)
 		return hs_fail(err, HS_SYSTEM, "out of memory");
@@ -350,8 +349,9 @@ static int start_band(struct hs_sink *s, struct hs_err *err)
 		s->room_packed = n;
 	}
 	s->n_packed = n;
-	if (pthread_create(&s->worker, NULL, pack_band, s) != 0)
+	if (!s->worker && !(s->worker = hs_worker_new(pack_band, s)))
 		return hs_fail(err, HS_SYSTEM, "cannot start a thread");
+	hs_worker_start(s->worker);
 	s->working = true;
 	return 0;
 }
@@ -428,8 +428,7 @@ void hs_sink_abandon(struct hs_sink *s)
 {
 	if (!s)
 		return;
-	if (s->working)
-		pthread_join(s->worker, NULL);
+	hs_worker_free(s->worker);
 	for (int i = 0; i < 2; i++)
 		free(s->band[i]);
 	for (int t = 0; s->codec && t < s->threads; t++) {
