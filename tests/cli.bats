@@ -209,7 +209,7 @@ start_is_quick() {
 # ---------------------------------------------------------------- one reader and one writer stand for all
 
 @test "data is not written to a terminal: status 2" {
-	need script
+	need_terminal
 	npy a.npy '<u2' '6, 5, 64' 3840
 	# script makes a terminal; its own output is that of the tool
 	gives 2 script -qec 'hsload a.npy' /dev/null
@@ -220,7 +220,7 @@ start_is_quick() {
 }
 
 @test "a terminal is not read as data: status 2" {
-	need script
+	need_terminal
 	gives 2 script -qec 'hsload > out' /dev/null
 	says 'no input'
 }
@@ -313,7 +313,7 @@ start_is_quick() {
 	nothing_left
 }
 
-@test "-q is silent, -v says each stage, NO_COLOR and TERM=dumb give plain text" {
+@test "-q is silent, -v says each stage" {
 	npy a.npy '<u2' '6, 5, 64' 3840
 	gives 0 hsload -q a.npy -o q.nxs
 	[ -z "$stderr$output" ] || fails "said: $stderr$output"
@@ -321,6 +321,11 @@ start_is_quick() {
 	[ -z "$stderr$output" ] || fails "silent on success is: $stderr$output"
 	gives 0 hsload -v a.npy -f -o q.nxs
 	says 'peak memory'
+}
+
+@test "NO_COLOR gives plain text on a terminal" {
+	need_terminal
+	npy a.npy '<u2' '6, 5, 64' 3840
 	gives 0 env NO_COLOR=1 script -qec 'hsload -v a.npy -f -o q.nxs' /dev/null
 	[[ $output != *$'\e['*m* ]]
 }

@@ -305,7 +305,7 @@ mask = np.zeros((3, 4), 'u1'); mask[1, 2] = 8"
 }
 
 @test "a terminal gets a preview; without colour no escape codes" {
-	need script
+	need_terminal
 	scene clusters -k 3 --size 20x10x32
 	script -qec "NO_COLOR=1 COLUMNS=50 hsplot scene.nxs" /dev/null < /dev/null > typed
 	grep -q 'sum over energy' typed

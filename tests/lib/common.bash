@@ -38,6 +38,12 @@ need() {
 	done
 }
 
+# A terminal to type on and to write to.
+need_terminal() {
+	need script
+	script -qec true /dev/null < /dev/null > /dev/null 2>&1 || skip "no pseudo-terminal here"
+}
+
 need_python() {
 	"$PYTHON" -c "import ${1:-h5py}" 2>/dev/null || skip "$PYTHON has no ${1:-h5py}"
 }
