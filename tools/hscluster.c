@@ -219,16 +219,17 @@ static int run(struct hs_run *run, struct hs_err *err)
 	struct hs_pixels px = { 0 };
 	struct clustering c = { 0 };
 	size_t signal, n_pix, n_chan;
-	uint64_t memory;
+	struct hs_reading reading = { .as = HS_AS_AUTO, .again = true };
 	if (hs_session_input(run, 0, &in, &signal, err) < 0)
 		return -1;
 	hs_pixels_count(hs_in_signal(in, signal), &n_pix, &n_chan);
 	int verdict = 0;
 	if (!hs_session_dry(run, "cluster %zu spectra of %zu channels", n_pix, n_chan)) {
 		const size_t k = p->k ? p->k : p->k_max;
-		verdict = hs_session_memory(run, hs_kmeans_bytes(n_pix, n_chan, k, p->restarts, (int)run->common.threads), &memory, err);
+		verdict = hs_session_memory(run, hs_kmeans_bytes(n_pix, n_chan, k, p->restarts, (int)run->common.threads), &reading.memory,
+			err);
 		if (verdict == 0)
-			verdict = hs_pixels_open(&px, run, in, signal, HS_AS_AUTO, memory, err);
+			verdict = hs_pixels_open(&px, run, in, signal, &reading, err);
 		if (verdict == 0)
 			verdict = cluster(run, &px, &c, err);
 		if (verdict == 0) {

@@ -102,8 +102,8 @@ static int check(struct hs_run *run, size_t operand, struct hs_err *err)
 static int find_stats(struct hs_run *run, struct hs_in *in, size_t signal, struct hs_tally *tally, struct hs_err *err)
 {
 	struct hs_pixels px;
-	uint64_t memory;
-	if (hs_session_memory(run, 0, &memory, err) < 0 || hs_pixels_open(&px, run, in, signal, HS_AS_AUTO, memory, err) < 0)
+	struct hs_reading reading = { .as = HS_AS_AUTO };
+	if (hs_session_memory(run, 0, &reading.memory, err) < 0 || hs_pixels_open(&px, run, in, signal, &reading, err) < 0)
 		return -1;
 	const int verdict = hs_tally(tally, px.source, px.mask, px.signal->has_fill ? &px.signal->fill : NULL, err);
 	hs_pixels_close(&px);

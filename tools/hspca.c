@@ -236,7 +236,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 	struct hs_pixels px = { 0 };
 	struct analysis a = { 0 };
 	size_t signal, n_pix, n_chan;
-	uint64_t memory;
+	struct hs_reading reading = { .as = p->exact ? HS_AS_F64 : HS_AS_AUTO };
 	if (hs_session_input(run, 0, &in, &signal, err) < 0)
 		return -1;
 	hs_pixels_count(hs_in_signal(in, signal), &n_pix, &n_chan);
@@ -244,9 +244,9 @@ static int run(struct hs_run *run, struct hs_err *err)
 	const size_t k = p->n_comp ? p->n_comp : MOST_AUTO;
 	int verdict = 0;
 	if (!hs_session_dry(run, "decompose %zu spectra of %zu channels", n_pix, n_chan)) {
-		verdict = hs_session_memory(run, needed(n_pix, n_chan, k, threads), &memory, err);
+		verdict = hs_session_memory(run, needed(n_pix, n_chan, k, threads), &reading.memory, err);
 		if (verdict == 0)
-			verdict = hs_pixels_open(&px, run, in, signal, p->exact ? HS_AS_F64 : HS_AS_AUTO, memory, err);
+			verdict = hs_pixels_open(&px, run, in, signal, &reading, err);
 		if (verdict == 0 && p->denoise && (!px.n_sig || px.nav[0] != 0))       /* what is a pixel here is no row of the file */
 			verdict = hs_fail(err, HS_USAGE, "--denoise wants spectra, not images");
 		if (verdict == 0)

@@ -11,7 +11,8 @@ struct hs_worker;
 /* NULL when the system grants no thread. */
 struct hs_worker *hs_worker_new(void (*job)(void *ctx), void *ctx);
 void hs_worker_start(struct hs_worker *worker);           /* not while a job runs */
-void hs_worker_wait(struct hs_worker *worker);            /* for the job under way; at once when there is none, or worker is NULL */
+/* for the job under way; at once when there is none, or worker is NULL */
+void hs_worker_wait(struct hs_worker *worker);
 void hs_worker_free(struct hs_worker *worker);            /* waits first; accepts NULL */
 
 #endif

@@ -57,7 +57,7 @@ static int add_mask_file(struct hs_pixels *px, const char *path, struct hs_err *
 	return verdict;
 }
 
-int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, size_t signal, enum hs_rows_as as, uint64_t memory,
+int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_reading *reading,
 	struct hs_err *err)
 {
 	size_t order[HS_MAX_RANK];
@@ -75,7 +75,8 @@ int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, s
 		verdict = hs_in_values(in, signal, &px->values, err);
 	if (verdict == 0) {
 		hs_values_permute(&px->values, order, px->n_sig);
-		const struct hs_rows_options options = { .as = as, .memory = memory, .threads = (int)run->common.threads, .mask = px->mask,
+		const struct hs_rows_options options = { .as = reading->as, .memory = reading->memory, .threads = (int)run->common.threads,
+			.keep = reading->again ? run->common.memory : 0, .mask = px->mask,
 			.has_fill = px->signal->has_fill, .fill = px->signal->fill };
 		verdict = hs_rows_open(&px->rows, &px->values, &options, err);
 	}

@@ -24,7 +24,14 @@ struct hs_pixels {
 /* How many pixels and channels that gives, before anything is opened. */
 void hs_pixels_count(const struct hs_signal *signal, size_t *n_pix, size_t *n_chan);
 
-int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, size_t signal, enum hs_rows_as as, uint64_t memory,
+/* How a tool is going to read. */
+struct hs_reading {
+	enum hs_rows_as as;
+	uint64_t memory;                      /* for rows.h */
+	bool again;                           /* many passes: decoded rows are kept in $TMPDIR, as many bytes as --memory grants */
+};
+
+int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_reading *reading,
 	struct hs_err *err);
 void hs_pixels_close(struct hs_pixels *px);
 

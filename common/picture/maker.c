@@ -82,7 +82,8 @@ int hs_maker_window(const struct hs_maker *m, const struct hs_axis *a, size_t *f
 
 int hs_maker_pixels(struct hs_maker *m, struct hs_pixels *px, struct hs_err *err)
 {
-	return hs_pixels_open(px, m->run, m->in, m->signal, HS_AS_STORED, hs_run_memory(m->run) / 2, err);
+	const struct hs_reading once = { .as = HS_AS_STORED, .memory = hs_run_memory(m->run) / 2 };
+	return hs_pixels_open(px, m->run, m->in, m->signal, &once, err);
 }
 
 static const uint8_t *keep_mask(struct hs_maker *m, const struct hs_pixels *px, struct hs_err *err)

@@ -104,7 +104,8 @@ static uint32_t get32(const unsigned char *p)
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-const char *hs_unpack_chunk(struct hs_codec *codec, const struct hs_pipeline *how, uint32_t mask, const void *in, size_t n_in, void *out,
+const char *hs_unpack_chunk(struct hs_codec *codec, const struct hs_pipeline *how, uint32_t mask, const void *in, size_t n_in,
+	void *out,
 	size_t n_out)
 {
 	unsigned place = 0;           /* of a filter in the pipeline, for the mask */

@@ -20,7 +20,8 @@ void hs_codec_free(struct hs_codec *codec);
 
 /* Unpacks a stored chunk of n_in bytes into exactly n_out bytes. mask: bit i set = filter i of the pipeline was skipped when
  * the chunk was written. NULL on success, else why not ("checksum does not match", ...). */
-const char *hs_unpack_chunk(struct hs_codec *codec, const struct hs_pipeline *how, uint32_t mask, const void *in, size_t n_in, void *out,
+const char *hs_unpack_chunk(struct hs_codec *codec, const struct hs_pipeline *how, uint32_t mask, const void *in, size_t n_in,
+	void *out,
 	size_t n_out);
 
 /* Packs n_in bytes (a whole chunk); returns the packed bytes, owned by the codec until its next call, and their number; NULL when

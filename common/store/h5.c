@@ -199,7 +199,8 @@ int hs_h5_put_text(hid_t object, const char *attr, const char *value)
 int hs_h5_put_texts(hid_t object, const char *attr, const char *const *value, size_t n)
 {
 	const hsize_t dims = n;
-	hid_t type = text_type(), space = H5Screate_simple(1, &dims, NULL), a = H5Acreate2(object, attr, type, space, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t type = text_type(), space = H5Screate_simple(1, &dims, NULL), a =
+		H5Acreate2(object, attr, type, space, H5P_DEFAULT, H5P_DEFAULT);
 	const int failed = a >= 0 && H5Awrite(a, type, value) < 0;
 	const int verdict = close_attr(a, space, failed);
 	H5Tclose(type);
@@ -262,12 +263,14 @@ int hs_h5_put_scalar(hid_t group, const char *name, enum hs_dtype dtype, const v
 	return write_dataset(group, name, hs_h5_type_disk(dtype), hs_h5_type_native(dtype), H5Screate(H5S_SCALAR), H5P_DEFAULT, value);
 }
 
-int hs_h5_put_array(hid_t group, const char *name, enum hs_dtype dtype, size_t rank, const size_t *n, const void *value, hid_t dcpl)
+int hs_h5_put_array(hid_t group, const char *name, enum hs_dtype dtype, size_t rank, const size_t *n, const void *value,
+	hid_t dcpl)
 {
 	hsize_t dims[HS_MAX_RANK];
 	for (size_t i = 0; i < rank; i++)
 		dims[i] = n[i];
-	return write_dataset(group, name, hs_h5_type_disk(dtype), hs_h5_type_native(dtype), H5Screate_simple((int)rank, dims, NULL), dcpl, value);
+	return write_dataset(group, name, hs_h5_type_disk(dtype), hs_h5_type_native(dtype), H5Screate_simple((int)rank, dims, NULL),
+		dcpl, value);
 }
 
 hid_t hs_h5_new_group(hid_t parent, const char *name, const char *nx_class)

@@ -35,8 +35,10 @@ int hs_h5_put_ints(hid_t object, const char *attr, const int *value, size_t n);
 int hs_h5_put_number(hid_t object, const char *attr, enum hs_dtype dtype, const void *value, size_t n);   /* n 0: scalar */
 int hs_h5_put_string(hid_t group, const char *name, const char *value);       /* a dataset */
 int hs_h5_put_scalar(hid_t group, const char *name, enum hs_dtype dtype, const void *value);
-int hs_h5_put_array(hid_t group, const char *name, enum hs_dtype dtype, size_t rank, const size_t *n, const void *value, hid_t dcpl);
-hid_t hs_h5_new_dcpl(void);      /* dataset creation without the time of change, which would differ from run to run; caller closes */
+int hs_h5_put_array(hid_t group, const char *name, enum hs_dtype dtype, size_t rank, const size_t *n, const void *value,
+	hid_t dcpl);
+/* dataset creation without the time of change, which would differ from run to run; caller closes */
+hid_t hs_h5_new_dcpl(void);
 hid_t hs_h5_new_group(hid_t parent, const char *name, const char *nx_class);  /* caller closes */
 
 #endif

@@ -23,7 +23,8 @@
 #include "store/h5.h"
 #include "store/vfd.h"
 
-enum { MAX_DEPTH = 64, MAX_ENTRIES = 1 << 20, MAX_JSON_ITEMS = 16, MAX_TEXTS = 65536, PROBE_OBJECTS = 4096, PROBE_VALUES = 65536, PROBE_SECONDS = 5 };
+enum { MAX_DEPTH = 64, MAX_ENTRIES = 1 << 20, MAX_JSON_ITEMS = 16, MAX_TEXTS = 65536, PROBE_OBJECTS = 4096,
+	PROBE_VALUES = 65536, PROBE_SECONDS = 5 };
 #define MAX_WHOLE ((size_t)64 << 20)          /* bytes of a dataset or attribute that is read in one go */
 #define MAX_LOGICAL ((size_t)1 << 36)         /* bytes a dataset may claim without having stored a fair part of them */
 #define MAX_EXPANSION 2000                    /* bytes out of one stored byte; deflate reaches 1032 */
@@ -603,7 +604,8 @@ char *hs_h5_trouble(struct hs_h5 *file, const char *path)
 		return hs_must_dup("it cannot be opened");
 	const char *elsewhere = outside(file, set);
 	hid_t type = elsewhere ? -1 : H5Dget_type(set), space = elsewhere ? -1 : H5Dget_space(set);
-	char *why = elsewhere ? hs_must_dup(elsewhere) : type < 0 || space < 0 ? hs_must_dup("its description is broken") : trouble(file, set, type, space);
+	char *why = elsewhere ? hs_must_dup(elsewhere) : type < 0 || space < 0 ? hs_must_dup("its description is broken") :
+		trouble(file, set, type, space);
 	H5Tclose(type);
 	H5Sclose(space);
 	H5Dclose(set);
@@ -853,7 +855,8 @@ static void put_attrs(struct tree *t, const char *path, const char *prefix)
 	char **name = hs_h5_attr_names(t->file, path, &n);
 	for (size_t i = 0; i < n; i++) {
 		struct place p;
-		if (hs_word_index("CLASS|NAME|DIMENSION_LIST|DIMENSION_LABELS|REFERENCE_LIST|_Netcdf4Dimid|_Netcdf4Coordinates", name[i]) >= 0 ||
+		if (hs_word_index("CLASS|NAME|DIMENSION_LIST|DIMENSION_LABELS|REFERENCE_LIST|_Netcdf4Dimid|_Netcdf4Coordinates",
+			name[i]) >= 0 ||
 		    !place_attr(&p, t->file, path, name[i]))
 			continue;
 		char *key = prefix ? hs_must_printf("%s@%s", prefix, name[i]) : hs_must_dup(name[i]);
@@ -955,9 +958,9 @@ static size_t room_blocks(size_t file_bytes)
 	return n < MAX_ROOM ? n : MAX_ROOM;
 }
 
-/* Fills the free memory of this process with a number that is harmless as a length and deadly as an address, so that a read behind
- * the end of a table, which may find zeros here and a wild pointer in the parent, is a crash in any case. What a reader of a
- * small file asks for is small: less is filled, for filling is what costs most in opening it. */
+/* Fills the free memory of this process with a number that is harmless as a length and deadly as an address, so that a
+ * read behind the end of a table, which may find zeros here and a wild pointer in the parent, is a crash in any case.
+ * What a reader of a small file asks for is small: less is filled, for filling is what costs most in opening it. */
 static void poison(size_t file_bytes)
 {
 	enum { WORDS = 16 << 10 };
@@ -991,7 +994,8 @@ static void *make_room(size_t file_bytes)
 	return pin;
 }
 
-/* Reads the file in a child process. Anything but PROBE_SOUND and PROBE_BROKEN means that this ended in a crash, or in no end at all. */
+/* Reads the file in a child process. Anything but PROBE_SOUND and PROBE_BROKEN means that this ended in a crash, or in
+ * no end at all. */
 static int probe(int fd, const char *name)
 {
 	struct stat st;

@@ -76,11 +76,13 @@ bool hs_h5_field_dtype(struct hs_h5 *file, const char *path, const char *field, 
 double *hs_h5_reals(struct hs_h5 *file, const char *path, size_t *n);
 char *hs_h5_text(struct hs_h5 *file, const char *path);          /* string dataset, scalar or first entry */
 char **hs_h5_texts(struct hs_h5 *file, const char *path, size_t *n);
-uint8_t *hs_h5_bytes(struct hs_h5 *file, const char *path, size_t *n);    /* uint8 or int8, any shape, flattened; at most 64 MiB */
+/* uint8 or int8, any shape, flattened; at most 64 MiB */
+uint8_t *hs_h5_bytes(struct hs_h5 *file, const char *path, size_t *n);
 
 /* A whole dataset (or one field of a compound) of count values as dtype, C order: for the few that must be regrouped in
  * memory. The caller has bounded count. */
-void *hs_h5_values(struct hs_h5 *file, const char *path, const char *field, enum hs_dtype dtype, size_t count, struct hs_err *err);
+void *hs_h5_values(struct hs_h5 *file, const char *path, const char *field, enum hs_dtype dtype, size_t count,
+	struct hs_err *err);
 
 /* Path of the first dimension scale attached to dimension dim of a dataset, or NULL; and the dimension's label. */
 char *hs_h5_scale(struct hs_h5 *file, const char *path, size_t dim);

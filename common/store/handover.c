@@ -68,7 +68,8 @@ static int write_offer(int file, const struct stat *st, const struct stat *pipe_
 	unsigned char random[16];
 	int n = snprintf(block, sizeof block, "%s%lld", magic, (long long)st->st_size);
 	ack[0] = ack[1] = -1;
-	if (S_ISFIFO(pipe_st->st_mode) && !switched_off() && start_time(getpid()) && getrandom(random, sizeof random, 0) == sizeof random &&
+	if (S_ISFIFO(pipe_st->st_mode) && !switched_off() && start_time(getpid()) &&
+		getrandom(random, sizeof random, 0) == sizeof random &&
 		pipe2(ack, O_CLOEXEC | O_NONBLOCK) == 0) {
 		char boot[40], token[33];
 		boot_id(boot);
@@ -168,7 +169,8 @@ static bool parse_offer(const char block[HS_HANDOVER_BYTES], struct offer *o)
 	char line[HS_HANDOVER_BYTES + 1], token[33];
 	memcpy(line, block, HS_HANDOVER_BYTES);
 	line[HS_HANDOVER_BYTES] = 0;
-	return sscanf(line, "HSPIPE1 size=%" SCNu64 " boot=%39s pidns=%" SCNu64 " pid=%ld start=%llu fd=%d ack=%d pipe=%" SCNu64 " dev=%" SCNu64
+	return sscanf(line, "HSPIPE1 size=%" SCNu64 " boot=%39s pidns=%" SCNu64 " pid=%ld start=%llu fd=%d ack=%d pipe=%" SCNu64
+			    " dev=%" SCNu64
 			    " ino=%" SCNu64 " token=%32s", &o->size, o->boot, &o->pidns, &o->pid, &o->start, &o->fd, &o->ack, &o->pipe, &o->dev,
 			    &o->ino, token) == 11 && o->pid > 0 && o->fd >= 0 && o->ack >= 0;
 }
@@ -193,7 +195,8 @@ bool hs_handover_parse(const char block[HS_HANDOVER_BYTES], uint64_t *size)
 	return *digits && *size >= HS_HANDOVER_BYTES && *size < UINT64_C(1) << 62;
 }
 
-/* Opens descriptor n of another process, only if it is of the kind expected: opening a device or a stranger's file could do harm. */
+/* Opens descriptor n of another process, only if it is of the kind expected: opening a device or a stranger's file could
+ * do harm. */
 static int open_theirs(long pid, int n, mode_t kind, int flags, struct stat *st)
 {
 	char path[64];

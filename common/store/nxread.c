@@ -29,7 +29,8 @@ static char *attr_or(struct hs_h5 *h5, const char *path, const char *attr, const
 	return text ? text : hs_must_dup(otherwise);
 }
 
-static int read_axis(struct hs_signal *s, struct hs_h5 *h5, const char *group, const char *name, size_t length, struct hs_err *err)
+static int read_axis(struct hs_signal *s, struct hs_h5 *h5, const char *group, const char *name, size_t length,
+	struct hs_err *err)
 {
 	size_t n = 0;
 	char *path = hs_h5_join(group, name);
@@ -62,7 +63,8 @@ static void read_coords(struct hs_signal *s, struct hs_h5 *h5, const char *group
 	for (size_t i = 0; i < n_child; i++) {
 		size_t n_dims = 0, n = 0, expected = 1;
 		char *attr = hs_must_printf("%s_indices", child[i]), *path = hs_h5_join(group, child[i]);
-		double *dims = hs_signal_find_axis(s, child[i]) < 0 && strcmp(child[i], "pixel_mask") ? hs_h5_attr_reals(h5, group, attr, &n_dims) : NULL;
+		double *dims = hs_signal_find_axis(s, child[i]) < 0 && strcmp(child[i], "pixel_mask") ?
+			hs_h5_attr_reals(h5, group, attr, &n_dims) : NULL;
 		bool good = dims && n_dims >= 1 && n_dims <= s->rank;
 		for (size_t k = 0; k < n_dims && good; k++) {
 			good = dims[k] >= 0 && dims[k] < (double)s->rank;
@@ -222,7 +224,8 @@ static void read_params(struct hs_step *step, struct hs_h5 *h5, const char *grou
 			hs_step_add_param(step, child[i], HS_PARAM_TEXT)->text = hs_h5_text(h5, one);
 		} else {
 			double *v = hs_h5_reals(h5, one, &count);
-			const enum hs_param_kind kind = shape.dtype == HS_U8 ? HS_PARAM_BOOL : hs_dtype_is_float(shape.dtype) ? HS_PARAM_REAL : HS_PARAM_INT;
+			const enum hs_param_kind kind = shape.dtype == HS_U8 ? HS_PARAM_BOOL : hs_dtype_is_float(shape.dtype) ? HS_PARAM_REAL :
+				HS_PARAM_INT;
 			if (v && count == 1) {
 				struct hs_param *p = hs_step_add_param(step, child[i], kind);
 				p->real = v[0];

@@ -17,12 +17,14 @@
 struct hs_in;
 
 int hs_in_open(struct hs_in **in, const char *path, struct hs_err *err);
-int hs_in_open_feed(struct hs_in **in, struct hs_feed *feed, struct hs_err *err);     /* an opened input; taken, also on failure */
+/* an opened input; taken, also on failure */
+int hs_in_open_feed(struct hs_in **in, struct hs_feed *feed, struct hs_err *err);
 void hs_in_close(struct hs_in *in);
 
 const char *hs_in_name(const struct hs_in *in);             /* path, or "stdin" */
 struct hs_h5 *hs_in_h5(struct hs_in *in);
-char *hs_in_entry_text(struct hs_in *in, const char *field);     /* "title", "start_time", "entry_identifier_uuid"; caller frees; or NULL */
+/* "title", "start_time", "entry_identifier_uuid"; caller frees; or NULL */
+char *hs_in_entry_text(struct hs_in *in, const char *field);
 
 size_t hs_in_count(const struct hs_in *in);
 const struct hs_signal *hs_in_signal(const struct hs_in *in, size_t i);

@@ -50,7 +50,8 @@ static void random_uuid(char text[37])
 		memset(b, 0x5a, sizeof b);
 	b[6] = (unsigned char)(0x40 | (b[6] & 15));
 	b[8] = (unsigned char)(0x80 | (b[8] & 63));
-	snprintf(text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6],
+	snprintf(text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
+		b[6],
 		b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
@@ -208,7 +209,8 @@ static hid_t create_data(const struct hs_out *out, hid_t group, const struct hs_
 	size_t shape[HS_MAX_RANK], chunk[HS_MAX_RANK];
 	for (size_t i = 0; i < s->rank; i++)
 		n[i] = shape[i] = s->axis[i].n;
-	const bool filtered = !out->options.raw && !out->draft.for_pipe && hs_chunk_for(shape, s->rank, s->sig_rank, hs_dtype_size(s->dtype), chunk);
+	const bool filtered = !out->options.raw && !out->draft.for_pipe && hs_chunk_for(shape, s->rank, s->sig_rank,
+		hs_dtype_size(s->dtype), chunk);
 	hid_t dcpl = hs_h5_new_dcpl(), space = H5Screate_simple((int)s->rank, n, NULL);
 	if (filtered && components_first)
 		hs_chunk_by_pixels(shape, s->rank, hs_dtype_size(s->dtype), chunk);
@@ -235,7 +237,8 @@ static hid_t place_group(const struct hs_out *out, enum hs_out_place place)
 }
 
 /* Everything but the values. Gives the open group and dataset. */
-static int describe(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const struct hs_extras *x, bool components_first,
+static int describe(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const struct hs_extras *x,
+	bool components_first,
 	hid_t *group, hid_t *data)
 {
 	const char *axes[HS_MAX_RANK];
@@ -304,7 +307,8 @@ static int write_companions(hid_t group, const struct hs_signal *s, const struct
 	return bad;
 }
 
-int hs_out_signal(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const void *values, const struct hs_extras *extras,
+int hs_out_signal(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, const void *values,
+	const struct hs_extras *extras,
 	struct hs_err *err)
 {
 	hid_t group = -1, data = -1;
@@ -329,7 +333,8 @@ int hs_out_signal(struct hs_out *out, enum hs_out_place place, const struct hs_s
 	return verdict < 0 ? hs_err_prepend(err, "%s", s->name) : 0;
 }
 
-int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first, struct hs_sink **sink,
+int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first,
+	struct hs_sink **sink,
 	struct hs_err *err)
 {
 	hid_t group = -1;
@@ -371,7 +376,8 @@ int hs_out_end_stream(struct hs_out *out, struct hs_sink *sink, struct hs_err *e
 	return verdict;
 }
 
-int hs_out_scatter(struct hs_out *out, const char *name, const struct hs_signal *like, const double *x, const double *y, const float *values,
+int hs_out_scatter(struct hs_out *out, const char *name, const struct hs_signal *like, const double *x, const double *y,
+	const float *values,
 	size_t n, struct hs_err *err)
 {
 	static const char *const axes[] = { "x", "y" };
@@ -427,7 +433,8 @@ static int put_checksum(hid_t group, const uint8_t *bytes, size_t n)
 	return hs_h5_put_string(group, "checksum", hex) | hs_h5_put_string(group, "algorithm", "sha256");
 }
 
-int hs_out_vendor(struct hs_out *out, const char *file_name, const uint8_t *header, size_t n_header, const char *json, struct hs_err *err)
+int hs_out_vendor(struct hs_out *out, const char *file_name, const uint8_t *header, size_t n_header, const char *json,
+	struct hs_err *err)
 {
 	make_room(out->entry, "original_metadata");
 	hid_t c = hs_h5_new_group(out->entry, "original_metadata", "NXcollection");
@@ -456,7 +463,8 @@ int hs_out_thumbnail(struct hs_out *out, const uint8_t *png, size_t n, const cha
 	hid_t g = hs_h5_new_group(out->entry, "thumbnail", "NXnote");
 	if (g < 0)
 		return h5(err, -1);
-	const int bad = hs_h5_put_string(g, "type", "image/png") | hs_h5_put_string(g, "description", description) | put_checksum(g, png, n) |
+	const int bad = hs_h5_put_string(g, "type", "image/png") | hs_h5_put_string(g, "description", description) |
+		put_checksum(g, png, n) |
 		put_bytes(g, "data", png, n);
 	H5Gclose(g);
 	return h5(err, bad);
@@ -470,7 +478,8 @@ static int attach_again(struct hs_h5 *file, const char *path)
 	size_t n_axes = 0;
 	int bad = 0;
 	char **axes = hs_h5_attr_texts(file, path, "axes", &n_axes);
-	hid_t group = H5Gopen2(file->id, path, H5P_DEFAULT), d = H5Dopen2(group, "data", H5P_DEFAULT), space = d >= 0 ? H5Dget_space(d) : -1;
+	hid_t group = H5Gopen2(file->id, path, H5P_DEFAULT), d = H5Dopen2(group, "data", H5P_DEFAULT), space =
+		d >= 0 ? H5Dget_space(d) : -1;
 	const int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : 0;
 	const bool had_scales = d >= 0 && H5Aexists(d, "DIMENSION_LIST") > 0;
 	if (had_scales)
@@ -529,7 +538,8 @@ static int attach_all(struct hs_out *out, const char *name)
 
 int hs_out_carry(struct hs_out *out, struct hs_in *in, bool with_data, struct hs_err *err)
 {
-	static const char *const travels[] = { "original_metadata", "sample", "instrument", "user", "thumbnail", "mean_spectrum", "sum_image", "map" };
+	static const char *const travels[] = { "original_metadata", "sample", "instrument", "user", "thumbnail", "mean_spectrum",
+		"sum_image", "map" };
 	struct hs_h5 *from = hs_in_h5(in);
 	size_t n = 0;
 	int bad = 0;

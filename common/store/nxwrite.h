@@ -70,7 +70,8 @@ int hs_out_scatter(struct hs_out *out, const char *name, const struct hs_signal 
 	const float *values, size_t n, struct hs_err *err);
 
 /* Vendor header: verbatim bytes and its parsed form as JSON; either may be NULL. */
-int hs_out_vendor(struct hs_out *out, const char *file_name, const uint8_t *header, size_t n_header, const char *json, struct hs_err *err);
+int hs_out_vendor(struct hs_out *out, const char *file_name, const uint8_t *header, size_t n_header, const char *json,
+	struct hs_err *err);
 int hs_out_thumbnail(struct hs_out *out, const uint8_t *png, size_t n, const char *description, struct hs_err *err);
 
 /* Which NXdata is shown first. Without this call it is the first one written into the step, else /entry/data. */

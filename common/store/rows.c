@@ -20,8 +20,9 @@
 #include "base/worker.h"
 #include "store/codec.h"
 #include "store/h5.h"
+#include "store/keep.h"
 
-enum { SLAB_BYTES = 16 << 20, RAW_SPAN = 4 << 20, STRIP_BYTES = 256 << 10 };
+enum { SLAB_BYTES = 8 << 20, RAW_SPAN = 4 << 20, STRIP_BYTES = 256 << 10 };
 
 enum way { WAY_RAW, WAY_CHUNKS, WAY_H5READ, WAY_MEMORY };
 
@@ -73,6 +74,8 @@ struct hs_rows {
 	int filling;                          /* which batch is being filled */
 	size_t left_over, n_handed;           /* rows in front of the slab that were not handed out yet */
 	struct slab slab;
+	struct hs_keep *keep;                 /* rows of an earlier pass, or NULL */
+	bool kept;                            /* the slab under way comes from there */
 	struct hs_worker *worker;
 	bool working;                         /* a slab is being decoded, or waits to be handed out */
 	struct hs_err worker_err;
@@ -141,7 +144,8 @@ static int open_dataset(struct hs_rows *r, struct hs_err *err)
 	r->file_type = H5Dget_type(r->dataset);
 	const bool plain = !v->field && hs_h5_type_is_plain(r->file_type, v->dtype, &r->big_endian);
 	const H5D_layout_t layout = H5Pget_layout(dcpl);
-	const haddr_t offset = layout == H5D_CONTIGUOUS && plain && H5Pget_external_count(dcpl) == 0 ? H5Dget_offset(r->dataset) : HADDR_UNDEF;
+	const haddr_t offset = layout == H5D_CONTIGUOUS && plain && H5Pget_external_count(dcpl) == 0 ? H5Dget_offset(r->dataset) :
+		HADDR_UNDEF;
 	/* a table of positions x channels described with more (or fewer) dimensions: the same elements in C order */
 	r->regrouped = r->disk_rank != v->rank;
 	for (size_t i = 0; i < v->rank && !r->regrouped; i++)
@@ -200,14 +204,21 @@ static int plan_slabs(struct hs_rows *r, struct hs_err *err)
 	const uint64_t decoder = r->chunk_bytes * (r->pipeline.shuffle && r->pipeline.deflate ? 2 : 1);
 	for (r->decoders = threads(r); r->decoders > 1 && (uint64_t)r->decoders * decoder > memory / 4;)
 		r->decoders--;
-	/* a row costs: two batch buffers, its stored form when converted, its packed or file-order form, its part of the list of chunks */
+	/* a row costs: two batch buffers, its stored form when converted, its packed or file-order form, its part of the
+	 * list of chunks */
+
+
+
 	const bool converted = r->delivered != v->dtype || v->half;
-	const uint64_t row_cost = 2 * r->row_out + 2 + (converted ? r->row_in : 0) + (r->way == WAY_CHUNKS || r->way == WAY_H5READ ? r->row_in : 0) +
+	const uint64_t row_cost = 2 * r->row_out + 2 + (converted ? r->row_in : 0) + (r->way == WAY_CHUNKS || r->way == WAY_H5READ ?
+		r->row_in : 0) +
 		(r->way == WAY_CHUNKS ? r->row_in / r->chunk_bytes * sizeof(struct packed_chunk) : 0);
-	const uint64_t fixed = 2 * r->source.block_rows * r->row_out + (uint64_t)r->decoders * decoder + (r->way == WAY_RAW ? RAW_SPAN : 0);
+	const uint64_t fixed = 2 * r->source.block_rows * r->row_out + (uint64_t)r->decoders * decoder + (r->way == WAY_RAW ?
+		RAW_SPAN : 0);
 	if (memory < fixed + row_cost) {
 		char need[16], have[16];
-		return hs_fail(err, HS_SYSTEM, "spectra of %zu channels need at least --memory %s more than the %s left for them", r->source.n_chan,
+		return hs_fail(err, HS_SYSTEM, "spectra of %zu channels need at least --memory %s more than the %s left for them",
+			r->source.n_chan,
 			hs_show_bytes((double)(fixed + row_cost - memory), need), hs_show_bytes((double)memory, have));
 	}
 	const uint64_t affordable = (memory - fixed) / row_cost;
@@ -279,11 +290,13 @@ static int allocate(struct hs_rows *r, struct hs_err *err)
 /* The fill value as an element of the stored integer type; one that the type cannot hold marks nothing. */
 static void set_mark(struct hs_rows *r)
 {
-	static const struct { double low, beyond; } range[] = { [HS_U8] = { 0, 0x1p8 }, [HS_I8] = { -0x1p7, 0x1p7 }, [HS_U16] = { 0, 0x1p16 },
+	static const struct { double low, beyond; } range[] = { [HS_U8] = { 0, 0x1p8 }, [HS_I8] = { -0x1p7, 0x1p7 }, [HS_U16] = { 0,
+		0x1p16 },
 		[HS_I16] = { -0x1p15, 0x1p15 }, [HS_U32] = { 0, 0x1p32 }, [HS_I32] = { -0x1p31, 0x1p31 }, [HS_U64] = { 0, 0x1p64 },
 		[HS_I64] = { -0x1p63, 0x1p63 } };
 	const double v = r->options.fill;
-	if (!r->options.has_fill || r->v.dtype > HS_I64 || !(v >= range[r->v.dtype].low && v < range[r->v.dtype].beyond) || floor(v) != v)
+	if (!r->options.has_fill || r->v.dtype > HS_I64 || !(v >= range[r->v.dtype].low && v < range[r->v.dtype].beyond) ||
+		floor(v) != v)
 		return;
 	const uint64_t bits = v < 0 ? (uint64_t)(int64_t)v : (uint64_t)v;
 	memcpy(r->mark, &bits, r->element_in);
@@ -301,14 +314,17 @@ int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const st
 	r->element_in = values->half ? 2 : hs_dtype_size(values->dtype);
 	r->element_out = hs_dtype_size(r->delivered);
 	r->way = values->kind == HS_VALUES_RAW ? WAY_RAW : WAY_MEMORY;
-	r->source = (struct hs_rowsource){ .type = r->delivered == HS_F64 ? HS_ROW_F64 : HS_ROW_F32, .rewind = rewind_rows, .next = next_rows };
+	r->source = (struct hs_rowsource){ .type = r->delivered == HS_F64 ? HS_ROW_F64 : HS_ROW_F32, .rewind = rewind_rows,
+		.next = next_rows };
 
 	const size_t n_nav = values->rank - values->sig_rank;
-	bool sane = hs_product(values->n, n_nav, &r->source.n_rows) && hs_product(values->n + n_nav, values->sig_rank, &r->source.n_chan) &&
+	bool sane = hs_product(values->n, n_nav, &r->source.n_rows) && hs_product(values->n + n_nav, values->sig_rank,
+		&r->source.n_chan) &&
 		hs_mul(r->source.n_chan, r->element_in > 2 ? r->element_in : hs_dtype_size(values->dtype), &r->row_in) &&
 		hs_mul(r->source.n_chan, r->element_out, &r->row_out);
 	size_t total;                         /* strides are signed */
-	sane = sane && hs_mul(r->source.n_rows, r->row_out > r->row_in ? r->row_out : r->row_in, &total) && total <= PTRDIFF_MAX && total;
+	sane = sane && hs_mul(r->source.n_rows, r->row_out > r->row_in ? r->row_out : r->row_in, &total) && total <= PTRDIFF_MAX &&
+		total;
 	r->source.block_rows = hs_block_rows(r->source.n_chan);
 	if (r->source.block_rows > r->source.n_rows)     /* fewer rows than a block: no memory for what is not there */
 		r->source.block_rows = r->source.n_rows ? r->source.n_rows : 1;
@@ -329,6 +345,9 @@ int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const st
 		hs_rows_close(r);
 		return -1;
 	}
+	/* plain values cost no more the second time than a kept copy would */
+	if (!(r->way == WAY_RAW && r->in_order && !r->stored) && r->way != WAY_MEMORY && total <= options->keep && r->n_slabs > 1)
+		r->keep = hs_keep_new(r->source.n_rows, r->row_out);
 	*rows = r;
 	return 0;
 }
@@ -487,7 +506,8 @@ static hid_t memory_type(const struct hs_rows *r)
 {
 	const char *field = r->v.field;
 	hid_t native = hs_h5_type_native(r->v.dtype), type, outer;
-	hid_t stored = field ? H5Tget_member_type(r->file_type, (unsigned)H5Tget_member_index(r->file_type, field)) : H5Tcopy(r->file_type);
+	hid_t stored = field ? H5Tget_member_type(r->file_type, (unsigned)H5Tget_member_index(r->file_type, field)) :
+		H5Tcopy(r->file_type);
 	if (hs_dtype_is_complex(r->v.dtype) && stored >= 0 && H5Tget_class(stored) == H5T_COMPOUND && H5Tget_nmembers(stored) == 2) {
 		type = H5Tcreate(H5T_COMPOUND, r->element_in);
 		for (unsigned i = 0; i < 2; i++) {
@@ -591,7 +611,8 @@ static int fetch_by_h5(struct hs_rows *r, const struct slab *s, struct hs_err *e
 /* ------------------------------------------------------------------ decode: in the worker thread */
 
 /* Copies a box of elements between two strided places; strides in bytes. The last dimension of order is the inner loop. */
-static void copy_box(unsigned char *to, const int64_t *to_stride, const unsigned char *from, const int64_t *from_stride, const size_t *n,
+static void copy_box(unsigned char *to, const int64_t *to_stride, const unsigned char *from, const int64_t *from_stride,
+	const size_t *n,
 	size_t rank, size_t element)
 {
 	if (rank == 0) {
@@ -637,7 +658,8 @@ static void slab_strides(const struct hs_rows *r, const struct slab *s, int64_t 
 }
 
 /* One unpacked chunk (dataset order), number index of the slab, into the slab, the part of it that the slab covers. */
-static void place_chunk(const struct hs_rows *r, const struct slab *s, size_t index, const unsigned char *values, size_t value_step,
+static void place_chunk(const struct hs_rows *r, const struct slab *s, size_t index, const unsigned char *values,
+	size_t value_step,
 	unsigned char *to)
 {
 	const struct hs_values *v = &r->v;
@@ -687,8 +709,8 @@ static int decode_chunks(struct hs_rows *r, const struct slab *s, unsigned char 
 	return trouble ? hs_fail(err, HS_BAD_DATA, "'%s' is damaged: %s in a chunk of '%s'", r->v.file->name, trouble, r->v.path) : 0;
 }
 
-/* Bytes [at, at + n) of a raw file; what lies behind v->end or the end of the file reads as "not measured". An HDF5 file that ends
- * before its values do is damaged. */
+/* Bytes [at, at + n) of a raw file; what lies behind v->end or the end of the file reads as "not measured". An HDF5 file
+ * that ends before its values do is damaged. */
 static int read_span(const struct hs_rows *r, uint64_t at, unsigned char *to, size_t n, struct hs_err *err)
 {
 	while (n) {
@@ -732,7 +754,8 @@ static int read_box(const struct hs_rows *r, uint64_t at, const int64_t *file_st
 		return 0;
 	}
 	for (size_t i = 0; i < n[0]; i++)
-		if (read_box(r, at + i * (uint64_t)file_stride[0], file_stride + 1, to + (int64_t)i * to_stride[0], to_stride + 1, n + 1, rank - 1,
+		if (read_box(r, at + i * (uint64_t)file_stride[0], file_stride + 1, to + (int64_t)i * to_stride[0], to_stride + 1, n + 1,
+		rank - 1,
 			    work, err) < 0)
 			return -1;
 	return 0;
@@ -930,11 +953,29 @@ static void finish_rows(const struct hs_rows *r, size_t i, size_t end)
 	}
 }
 
+/* A slab that was decoded in an earlier pass. */
+static int recall(struct hs_rows *r, struct hs_err *err)
+{
+	const struct slab *s = &r->slab;
+	const size_t strip = r->row_out < STRIP_BYTES ? STRIP_BYTES / r->row_out : 1, n_strips = (s->n_rows + strip - 1) / strip,
+		     head = r->source.block_rows;
+	bool good = true;
+#pragma omp parallel for schedule(dynamic) num_threads(threads(r)) reduction(&& : good) if (n_strips > 1)
+	for (size_t i = 0; i < n_strips; i++) {
+		const size_t first = i * strip, n = s->n_rows - first < strip ? s->n_rows - first : strip;
+		good = hs_keep_get(r->keep, s->first_row + first, n, r->batch[r->filling] + (head + first) * r->row_out,
+			       r->skip[r->filling] + head + first) && good;
+	}
+	return good ? 0 : hs_fail_errno(err, "cannot read back the temporary file");
+}
+
 static int decode(struct hs_rows *r, struct hs_err *err)
 {
 	const struct slab *s = &r->slab;
 	unsigned char *to = slab_place(r);
 	int verdict = 0;
+	if (r->kept)
+		return recall(r, err);
 	if (r->way == WAY_CHUNKS)
 		verdict = decode_chunks(r, s, to, err);
 	else if (r->way == WAY_RAW && !r->in_order)
@@ -944,7 +985,8 @@ static int decode(struct hs_rows *r, struct hs_err *err)
 	if (verdict < 0)
 		return -1;
 	/* strips that are still in the cache when they are looked at */
-	const size_t row = r->source.n_chan * r->element_in, strip = row < STRIP_BYTES ? STRIP_BYTES / row : 1, n_strips = (s->n_rows + strip - 1) / strip;
+	const size_t row = r->source.n_chan * r->element_in, strip = row < STRIP_BYTES ? STRIP_BYTES / row : 1, n_strips =
+		(s->n_rows + strip - 1) / strip;
 #pragma omp parallel for schedule(dynamic) num_threads(threads(r)) if (n_strips > 1)
 	for (size_t i = 0; i < n_strips; i++) {
 		const size_t first = i * strip, end = s->n_rows - first < strip ? s->n_rows : first + strip;
@@ -957,6 +999,9 @@ static int decode(struct hs_rows *r, struct hs_err *err)
 			finish_rows(r, first, end);
 		}
 	}
+	if (r->keep && !hs_failed(err))
+		hs_keep_put(r->keep, s->first_row, s->n_rows, r->batch[r->filling] + r->source.block_rows * r->row_out,
+			r->skip[r->filling] + r->source.block_rows);
 	return hs_failed(err) ? -1 : 0;
 }
 
@@ -974,7 +1019,10 @@ static int start_slab(struct hs_rows *r, struct hs_err *err)
 	if (r->next_slab >= r->n_slabs)
 		return 0;
 	r->slab = slab_at(r, r->next_slab++);
-	if ((r->way == WAY_CHUNKS && fetch_chunks(r, &r->slab, err) < 0) || (r->way == WAY_H5READ && fetch_by_h5(r, &r->slab, err) < 0))
+	if (r->slab.first_row == 0)
+		r->kept = r->keep && hs_keep_is_whole(r->keep);
+	if (!r->kept && ((r->way == WAY_CHUNKS && fetch_chunks(r, &r->slab, err) < 0) ||
+		(r->way == WAY_H5READ && fetch_by_h5(r, &r->slab, err) < 0)))
 		return -1;
 	r->worker_err = (struct hs_err){ 0 };
 	if (!r->worker && !(r->worker = hs_worker_new(work, r)))
@@ -1036,6 +1084,7 @@ void hs_rows_close(struct hs_rows *r)
 	if (!r)
 		return;
 	hs_worker_free(r->worker);
+	hs_keep_free(r->keep);
 	if (r->file_type >= 0)
 		H5Tclose(r->file_type);
 	if (r->dataset >= 0)

@@ -29,10 +29,13 @@ struct hs_rows_options {
 	const uint8_t *mask;      /* one a pixel, nonzero = leave out; or NULL; borrowed */
 	bool has_fill;
 	double fill;
+	uint64_t keep;            /* the source will be read again and again: decoded rows of up to so many bytes may be kept in
+	                           * an unnamed file (keep.h); 0: decode anew in every pass */
 };
 
 struct hs_rows;
-int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const struct hs_rows_options *options, struct hs_err *err);
+int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const struct hs_rows_options *options,
+	struct hs_err *err);
 struct hs_rowsource *hs_rows_source(struct hs_rows *rows);   /* borrowed; lives as long as rows */
 size_t hs_rows_element(const struct hs_rows *rows);          /* bytes of one value as delivered */
 void hs_rows_close(struct hs_rows *rows);

@@ -5,7 +5,8 @@
 
 #include "base/mem.h"
 
-static void shape(struct hs_values *v, enum hs_values_kind kind, enum hs_dtype dtype, size_t rank, const size_t *n, size_t sig_rank)
+static void shape(struct hs_values *v, enum hs_values_kind kind, enum hs_dtype dtype, size_t rank, const size_t *n,
+	size_t sig_rank)
 {
 	*v = (struct hs_values){ .kind = kind, .dtype = dtype, .rank = rank, .sig_rank = sig_rank, .fd = -1 };
 	for (size_t i = 0; i < rank; i++) {

@@ -25,13 +25,17 @@ struct hs_values {
 	int fd;                           /* RAW */
 	uint64_t offset;                  /* of element (0, 0, ...) in the file, before flips */
 	int64_t stride[HS_MAX_RANK];      /* in bytes, for logical dimension i */
-	uint64_t end;                     /* bytes of the file that hold data; what lies beyond was never measured: NaN (0 for integers) */
+	/* bytes of the file that hold data; what lies beyond was never measured: NaN (0 for integers) */
+	uint64_t end;
 	bool big_endian, half;            /* half: stored as IEEE binary16, dtype is HS_F32 */
 
 	struct hs_h5 *file;               /* H5 */
 	char *path, *field;               /* field: member of a compound type, or NULL */
 	size_t disk_dim[HS_MAX_RANK];     /* logical dimension i is dimension disk_dim[i] of the dataset */
 	/* When n[] is not the dataset's shape: its elements in C order, regrouped as n[]; disk_dim is the identity, flips count in n[]. */
+
+
+
 
 	void *memory;                     /* MEMORY: C order, native */
 };

@@ -1,4 +1,5 @@
-/* Pipes between processes and files that appear whole or not at all: every way a stream can end, and every lie an offer can tell. */
+/* Pipes between processes and files that appear whole or not at all: every way a stream can end, and every lie an offer
+ * can tell. */
 #include "store/handover.h"
 
 #include <errno.h>
@@ -115,8 +116,10 @@ static void test_pipeline(void)
 		close(file);
 		run_reader(pipe_fd, way[i].reader, way[i].n);
 		waitpid(writer, &status, 0);
-		tap_ok(found->verdict == 0 && found->same && WIFEXITED(status) && WEXITSTATUS(status) == 0 && (way[i].taken < 0 || found->taken == way[i].taken),
-			"%zu bytes, HS_ZEROCOPY %s | %s: all there%s %s", way[i].n, way[i].writer, way[i].reader, found->taken ? ", taken over" : "", found->text);
+		tap_ok(found->verdict == 0 && found->same && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+			(way[i].taken < 0 || found->taken == way[i].taken),
+			"%zu bytes, HS_ZEROCOPY %s | %s: all there%s %s", way[i].n, way[i].writer, way[i].reader, found->taken ? ", taken over" : "",
+			found->text);
 	}
 }
 
@@ -178,7 +181,8 @@ static void test_killed(void)
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
 	run_reader(pipe_fd, "1", BIG);
-	tap_ok(found->verdict < 0 && found->status == HS_BAD_DATA && strstr(found->text, "truncated"), "the writer was killed: %s", found->text);
+	tap_ok(found->verdict < 0 && found->status == HS_BAD_DATA && strstr(found->text, "truncated"), "the writer was killed: %s",
+		found->text);
 
 	if (pipe(pipe_fd) < 0)
 		abort();
@@ -232,8 +236,10 @@ static void test_forged(void)
 		abort();
 	snprintf(other, sizeof other, "%d", stranger);
 	snprintf(far_pid, sizeof far_pid, "%d", getpid());
-	const struct { const char *key, *value; } lie[] = { { "pid=", far_pid }, { "pid=", "1" }, { "pid=", "-1" }, { "pid=", "999999999999999999999" },
-		{ " fd=", other }, { " fd=", "0" }, { " fd=", "-1" }, { " fd=", "4000" }, { "size=", "4611686018427387903" }, { "size=", "512" },
+	const struct { const char *key, *value; } lie[] = { { "pid=", far_pid }, { "pid=", "1" }, { "pid=", "-1" }, { "pid=",
+		"999999999999999999999" },
+		{ " fd=", other }, { " fd=", "0" }, { " fd=", "-1" }, { " fd=", "4000" }, { "size=", "4611686018427387903" },
+		{ "size=", "512" },
 		{ "token=", "00000000000000000000000000000000" }, { "boot=", "-" }, { "pidns=", "1" }, { "start=", "1" }, { "pipe=", "1" },
 		{ "ino=", "1" }, { "dev=", "0" }, { "ack=", "0" }, { "ack=", "4000" } };
 	for (size_t i = 0; i < HS_LEN(lie); i++) {
@@ -258,12 +264,14 @@ static void test_forged(void)
 	char six[7] = "";
 	const int written = theirs >= 0 && pwrite(theirs, block, BLOCK, 0) == BLOCK;
 	const int refused = hs_handover_take(block, pipe_fd[0], why) < 0;
-	tap_ok(written && refused && pread(canary, six, 6, 0) == 6 && !strcmp(six, "canary"), "an answer that would go into a file is not given: %s", why);
+	tap_ok(written && refused && pread(canary, six, 6, 0) == 6 && !strcmp(six, "canary"),
+		"an answer that would go into a file is not given: %s", why);
 	tap_ok(theirs >= 0 && pwrite(theirs, genuine, BLOCK, 0) == BLOCK, "the file tells the truth again");
 
 	const int taken = hs_handover_take(genuine, pipe_fd[0], why);
 	unsigned char byte = 0;
-	tap_ok(taken >= 0 && pread(taken, &byte, 1, BIG - 1) == 1 && byte == pattern(BIG - 1), "the genuine offer is taken %s", taken < 0 ? why : "");
+	tap_ok(taken >= 0 && pread(taken, &byte, 1, BIG - 1) == 1 && byte == pattern(BIG - 1), "the genuine offer is taken %s",
+		taken < 0 ? why : "");
 	close(pipe_fd[0]);
 	int status = -1;
 	waitpid(writer, &status, 0);
@@ -281,13 +289,15 @@ static void block_of(char block[BLOCK], const char *line)
 
 static void test_lines(void)
 {
-	static const struct { const char *line; int ours; uint64_t size; } line[] = { { "HSPIPE1 size=2048", 1, 2048 }, { "HSPIPE1 size=512", 1, 512 },
+	static const struct { const char *line; int ours; uint64_t size; } line[] =
+		{ { "HSPIPE1 size=2048", 1, 2048 }, { "HSPIPE1 size=512", 1, 512 },
 		{ "HSPIPE1 size=511", 0, 0 }, { "HSPIPE1 size=", 0, 0 }, { "HSPIPE1 size=x", 0, 0 }, { "HSPIPE1 size=-600", 0, 0 },
 		{ "HSPIPE2 size=2048", 0, 0 }, { "", 0, 0 }, { "\211HDF\r", 0, 0 }, { "HSPIPE1 size=99999999999999999999999999", 0, 0 } };
 	static const char *const offer[] = { "HSPIPE1 size=2048", "HSPIPE1 size=2048 pid=1 fd=0",
 		"HSPIPE1 size=2048 boot=x pidns=1 pid=1 start=1 fd=1 ack=2 pipe=3 dev=4 ino=5 token=0123456789abcdef0123456789abcdef",
 		"HSPIPE1 size=2048 boot= pidns= pid=-1 start= fd=-1 ack=-1 pipe= dev= ino= token=",
-		"HSPIPE1 size=2048 boot=a pidns=99999999999999999999 pid=99999999999 start=9 fd=99999999999 ack=1 pipe=1 dev=1 ino=1 token=zz" };
+		"HSPIPE1 size=2048 boot=a pidns=99999999999999999999 pid=99999999999 start=9 fd=99999999999 ack=1 pipe=1 "
+		"dev=1 ino=1 token=zz" };
 	char block[BLOCK], why[80];
 	uint64_t size;
 	int end[2];
@@ -364,7 +374,8 @@ static void test_feed_kinds(void)
 	const char *const bad[] = { folder, fifo, "/dev/null", "/nowhere/at/all" };
 	for (size_t i = 0; i < HS_LEN(bad); i++) {
 		err = (struct hs_err){ 0 };
-		tap_ok(hs_feed_open(&feed, bad[i], &err) < 0 && err.status == (i == 3 ? HS_SYSTEM : HS_BAD_DATA) && feed.fd < 0, "%s", err.text);
+		tap_ok(hs_feed_open(&feed, bad[i], &err) < 0 && err.status == (i == 3 ? HS_SYSTEM : HS_BAD_DATA) && feed.fd < 0, "%s",
+			err.text);
 	}
 	free(fifo);
 	free(plain);
@@ -375,18 +386,24 @@ static void test_draft(void)
 	struct hs_draft d, e;
 	struct hs_err err = { 0 };
 	char *out = in_folder("out"), *part = in_folder("out.part"), *link = in_folder("link"), *victim = in_folder("victim");
-	tap_ok(open_and_put(&d, out, false, "one", &err) == 0 && holds(out, NULL) && holds(part, "one"), "a draft is not the output yet %s", err.text);
-	tap_ok(open_and_put(&e, out, false, "two", &err) < 0 && err.status == HS_SYSTEM && holds(part, "one"), "a second writer: %s", err.text);
-	tap_ok(hs_draft_commit(&d, clear(&err)) == 0 && holds(out, "one") && holds(part, NULL), "committed: the output, no remains %s", err.text);
-	tap_ok(open_and_put(&d, out, false, "two", &err) < 0 && err.status == HS_USAGE && holds(out, "one") && holds(part, NULL), "it exists: %s", err.text);
+	tap_ok(open_and_put(&d, out, false, "one", &err) == 0 && holds(out, NULL) && holds(part, "one"),
+		"a draft is not the output yet %s", err.text);
+	tap_ok(open_and_put(&e, out, false, "two", &err) < 0 && err.status == HS_SYSTEM && holds(part, "one"), "a second writer: %s",
+		err.text);
+	tap_ok(hs_draft_commit(&d, clear(&err)) == 0 && holds(out, "one") && holds(part, NULL), "committed: the output, no remains %s",
+		err.text);
+	tap_ok(open_and_put(&d, out, false, "two", &err) < 0 && err.status == HS_USAGE && holds(out, "one") && holds(part, NULL),
+		"it exists: %s", err.text);
 	tap_ok(open_and_put(&d, out, true, "two", &err) == 0 && holds(out, "one"), "by force, but not before it is whole");
 	hs_draft_abandon(&d);
 	hs_draft_abandon(&d);
 	tap_ok(holds(out, "one") && holds(part, NULL), "abandoned: nothing happened");
-	tap_ok(open_and_put(&d, out, true, "three", &err) == 0 && hs_draft_commit(&d, &err) == 0 && holds(out, "three"), "replaced %s", err.text);
+	tap_ok(open_and_put(&d, out, true, "three", &err) == 0 && hs_draft_commit(&d, &err) == 0 && holds(out, "three"), "replaced %s",
+		err.text);
 
 	put_file(part, "left by a process that was killed");
-	tap_ok(open_and_put(&d, out, true, "four", &err) == 0 && hs_draft_commit(&d, &err) == 0 && holds(out, "four") && holds(part, NULL),
+	tap_ok(open_and_put(&d, out, true, "four", &err) == 0 && hs_draft_commit(&d, &err) == 0 && holds(out, "four") &&
+		holds(part, NULL),
 		"a stale draft is taken over, whole %s", err.text);
 	put_file(victim, "precious");
 	tap_ok(symlink(victim, part) == 0, "a link lies in wait");
@@ -394,7 +411,8 @@ static void test_draft(void)
 		hs_draft_commit(&d, &err);
 	tap_ok(holds(victim, "precious"), "it is not written through %s", err.text);
 	unlink(part);
-	tap_ok(symlink(out, link) == 0 && open_and_put(&d, link, true, "six", &err) == 0 && hs_draft_commit(&d, &err) == 0 && holds(out, "six"),
+	tap_ok(symlink(out, link) == 0 && open_and_put(&d, link, true, "six", &err) == 0 && hs_draft_commit(&d, &err) == 0 &&
+		holds(out, "six"),
 		"an output that is a link: the file behind it is replaced %s", err.text);
 	struct stat st;
 	tap_ok(lstat(link, &st) == 0 && S_ISLNK(st.st_mode), "and the link stays one");
@@ -416,9 +434,12 @@ static void test_draft_elsewhere(void)
 	struct hs_err err;
 	static const char *const bad[] = { "/nowhere/at/all", "/proc/none", folder };
 	for (size_t i = 0; i < HS_LEN(bad); i++)
-		tap_ok(open_and_put(&d, bad[i], true, "x", &err) < 0 && err.status == (i == 2 ? HS_USAGE : HS_SYSTEM) && d.fd < 0, "%s", err.text);
-	tap_ok(open_and_put(&d, "/dev/full", false, "x", &err) == 0 && hs_draft_commit(&d, &err) < 0 && err.status == HS_SYSTEM, "/dev/full: %s", err.text);
-	tap_ok(open_and_put(&d, "/dev/null", false, "x", &err) == 0 && !d.for_pipe && hs_draft_commit(&d, &err) == 0, "/dev/null %s", err.text);
+		tap_ok(open_and_put(&d, bad[i], true, "x", &err) < 0 && err.status == (i == 2 ? HS_USAGE : HS_SYSTEM) && d.fd < 0, "%s",
+		err.text);
+	tap_ok(open_and_put(&d, "/dev/full", false, "x", &err) == 0 && hs_draft_commit(&d, &err) < 0 && err.status == HS_SYSTEM,
+		"/dev/full: %s", err.text);
+	tap_ok(open_and_put(&d, "/dev/null", false, "x", &err) == 0 && !d.for_pipe && hs_draft_commit(&d, &err) == 0, "/dev/null %s",
+		err.text);
 
 	char *fifo = in_folder("fifo_out");
 	mkfifo(fifo, 0600);
@@ -459,10 +480,12 @@ static void test_draft_signals(void)
 			_exit(1);
 		}
 		waitpid(pid, &status, 0);
-		tap_ok(WIFSIGNALED(status) && holds(out, NULL) && holds(part, deadly ? "half" : NULL), "%s", deadly ? "SIGKILL leaves the draft" :
+		tap_ok(WIFSIGNALED(status) && holds(out, NULL) && holds(part, deadly ? "half" : NULL), "%s", deadly ?
+			"SIGKILL leaves the draft" :
 			"SIGTERM leaves nothing");
 	}
-	tap_ok(open_and_put(&d, out, false, "whole", &err) == 0 && hs_draft_commit(&d, &err) == 0 && holds(out, "whole") && holds(part, NULL),
+	tap_ok(open_and_put(&d, out, false, "whole", &err) == 0 && hs_draft_commit(&d, &err) == 0 && holds(out, "whole") &&
+		holds(part, NULL),
 		"which the next run takes over %s", err.text);
 	free(out);
 	free(part);

@@ -664,7 +664,8 @@ static void test_random_strides(void)
 enum { N_ROWS = 12, N_CHAN = 5, N_ALL = N_ROWS * N_CHAN };
 
 /* A dataset of 12 x 5 elements of one type, read back as stored. The caller frees. */
-static void *read_back(hid_t disk, hid_t memory, hid_t dcpl, const void *value, enum hs_dtype dtype, const char *field, struct hs_err *err)
+static void *read_back(hid_t disk, hid_t memory, hid_t dcpl, const void *value, enum hs_dtype dtype, const char *field,
+	struct hs_err *err)
 {
 	const hsize_t dims[] = { N_ROWS, N_CHAN };
 	static const size_t n[] = { N_ROWS, N_CHAN };
@@ -722,7 +723,8 @@ static void test_rare_types(void)
 				H5Tclose(disk);
 				H5Tclose(memory);
 			}
-	hid_t z_type = pair("real", "imag", H5T_NATIVE_DOUBLE, 0), whole = H5Tcreate(H5T_COMPOUND, 24), only = H5Tcreate(H5T_COMPOUND, 16);
+	hid_t z_type = pair("real", "imag", H5T_NATIVE_DOUBLE, 0), whole = H5Tcreate(H5T_COMPOUND, 24), only =
+		H5Tcreate(H5T_COMPOUND, 16);
 	H5Tinsert(whole, "other", 0, H5T_NATIVE_DOUBLE);
 	H5Tinsert(whole, "field", 8, z_type);
 	H5Tinsert(only, "field", 0, z_type);
@@ -774,7 +776,8 @@ static void test_skip_more(void)
 	z[8 * 2 + 5] = NAN;
 	hs_values_memory(&v, z, HS_C64, 2, n, 1);
 	int right = hs_rows_open(&rows, &v, &(struct hs_rows_options){ .as = HS_AS_STORED, .has_fill = true }, &err) == 0 &&
-		hs_rows_source(rows)->rewind(hs_rows_source(rows), &err) == 0 && hs_rows_source(rows)->next(hs_rows_source(rows), &batch, &err) == 0;
+		hs_rows_source(rows)->rewind(hs_rows_source(rows), &err) == 0 && hs_rows_source(rows)->next(hs_rows_source(rows), &batch,
+		&err) == 0;
 	for (size_t i = 0; right && i < 6; i++)
 		right = (batch.skip[i] != 0) == (i == 2);
 	tap_ok(right, "complex rows with a NaN are marked, fill values are for integers %s", err.text);
@@ -794,7 +797,8 @@ static void test_skip_more(void)
 				hs_rows_source(rows)->next(hs_rows_source(rows), &batch, &err) == 0;
 			for (size_t i = 0; right && i < 6; i++)
 				right = (batch.skip[i] != 0) == (i == 2 && !beyond);
-			tap_ok(right, "%s: fill value %s", hs_dtype_name((enum hs_dtype)t), beyond ? "that no element can have" : "at the end of the range");
+			tap_ok(right, "%s: fill value %s", hs_dtype_name((enum hs_dtype)t), beyond ? "that no element can have" :
+				"at the end of the range");
 			hs_rows_close(rows);
 			hs_values_release(&v);
 		}
@@ -813,7 +817,8 @@ static void test_shrunk(void)
 	const int opened = hs_h5_open_unguarded(&h5, fd, "shrunk", &err) == 0;
 	hs_values_h5(&v, h5, "/cube", HS_F32, 3, n, 1);
 	tap_ok(opened && ftruncate(fd, 30000) == 0, "a contiguous dataset loses its end");
-	tap_ok(wrong_values(&v, &c, &(struct hs_rows_options){ .threads = 1 }, &err) == -1 && err.status == HS_BAD_DATA, "noticed: %s", err.text);
+	tap_ok(wrong_values(&v, &c, &(struct hs_rows_options){ .threads = 1 }, &err) == -1 && err.status == HS_BAD_DATA, "noticed: %s",
+		err.text);
 	hs_values_release(&v);
 	hs_h5_close(h5);
 	close(fd);
@@ -860,14 +865,16 @@ static void test_memory(void)
 		size_t seen = 0, wrong = 0;
 		for (int pass = 0; pass < 2; pass++) {        /* the first is broken off */
 			int verdict = s->rewind(s, &err);
-			for (seen = 0; verdict == 0 && (verdict = s->next(s, &batch, &err)) == 0 && batch.n_rows && (pass || seen < 3000); seen += batch.n_rows)
+			for (seen = 0; verdict == 0 && (verdict = s->next(s, &batch, &err)) == 0 && batch.n_rows &&
+				(pass || seen < 3000); seen += batch.n_rows)
 				wrong += memcmp(batch.x, c.value + batch.first_row * 500, batch.n_rows * 500 * 8) != 0;
 		}
 		hs_rows_close(rows);
 		_exit(wrong || seen != 20000 ? 3 : peak_memory() - before > ALLOWED + SLACK ? 4 : 0);
 	}
 	waitpid(pid, &status, 0);
-	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "80 MB of chunks across all rows in 32 MiB (status %d)", WEXITSTATUS(status));
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "80 MB of chunks across all rows in 32 MiB (status %d)",
+		WEXITSTATUS(status));
 	free(c.value);
 #endif
 }
