@@ -56,7 +56,8 @@ struct hs_rowsource *hs_array_rows_new(const void *x, enum hs_row_type type, siz
 	}
 	for (size_t i = 0; i < n_rows; i++)
 		own[i] = skip ? skip[i] : !row_is_finite(x, type, i, n_chan);
-	*a = (struct hs_array_rows){ .base = { n_rows, n_chan, hs_block_rows(n_chan), type, array_rewind, array_next }, .x = x, .skip = own };
+	*a = (struct hs_array_rows){ .base = { n_rows, n_chan, hs_block_rows(n_chan), type, array_rewind, array_next }, .x = x,
+		.skip = own };
 	return &a->base;
 }
 

@@ -1,6 +1,7 @@
 /* Berkeley EMD: groups with emd_group_type=1 that hold an array and its calibrations dim1, dim2 ... (NCEM 0.1 and 0.2, and the
  * relatives of Prismatic and py4DSTEM), and emdfile 1.0, which says emd_group_type="array" and counts from dim0. Dimensions stay
- * in stored order (reversed when HyperSpy wrote them) but for a spectral one, which goes last. Velox files share the ending only and are not claimed. */
+ * in stored order (reversed when HyperSpy wrote them) but for a spectral one, which goes last. Velox files share the ending
+ * only and are not claimed. */
 #include <stdlib.h>
 #include <string.h>
 

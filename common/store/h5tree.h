@@ -89,7 +89,8 @@ char *hs_h5_scale(struct hs_h5 *file, const char *path, size_t dim);
 char *hs_h5_label(struct hs_h5 *file, const char *path, size_t dim);
 
 /* The typed "key: value" pairs of all attributes and datasets of up to 16 values below a group, as JSON, at most max_bytes of
- * it (at least 8 KiB): the metadata a vendor file carries. Attributes of a dataset are named "dataset@attribute". Caller frees. */
+ * it (at least 8 KiB): the metadata a vendor file carries. Attributes of a dataset are named "dataset@attribute". Caller
+ * frees. */
 char *hs_h5_metadata_json(struct hs_h5 *file, const char *path, size_t max_bytes);
 
 #endif

@@ -81,7 +81,8 @@ static int write_root(struct hs_out *out)
 int hs_out_open(struct hs_out **result, const struct hs_out_options *options, struct hs_err *err)
 {
 	struct hs_out *out = hs_must_alloc(1, sizeof *out);
-	*out = (struct hs_out){ .file = -1, .entry = -1, .step = -1, .options = *options, .stream_dataset = -1, .draft = { .fd = -1, .target = -1 } };
+	*out = (struct hs_out){ .file = -1, .entry = -1, .step = -1, .options = *options, .stream_dataset = -1,
+		.draft = { .fd = -1, .target = -1 } };
 	hs_h5_quiet();
 	if (hs_draft_open(&out->draft, options->path, options->force, err) < 0) {
 		hs_out_abandon(out);

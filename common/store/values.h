@@ -32,7 +32,8 @@ struct hs_values {
 	struct hs_h5 *file;               /* H5 */
 	char *path, *field;               /* field: member of a compound type, or NULL */
 	size_t disk_dim[HS_MAX_RANK];     /* logical dimension i is dimension disk_dim[i] of the dataset */
-	/* When n[] is not the dataset's shape: its elements in C order, regrouped as n[]; disk_dim is the identity, flips count in n[]. */
+	/* When n[] is not the dataset's shape: its elements in C order, regrouped as n[]; disk_dim is the identity, flips count
+	 * in n[]. */
 
 
 
