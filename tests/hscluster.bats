@@ -352,3 +352,20 @@ assert np.array_equal(result(0, "labels") == -1, m) and result(0, "sizes").sum()
 	[ "$(cat out.nxs)" = mine ]
 	nothing_left
 }
+
+@test "spectra of clusters of scores are the means of their members, with and without centring" {
+	need_python h5py
+	groups
+	local how
+	for how in '' '-c none' '-p'; do
+		# shellcheck disable=SC2086 # how is none, one or two words
+		hspca -q -k 6 $how scene.nxs | hscluster -k 5 -f -o out.nxs
+		"$PYTHON" -c 'import h5py, numpy as np
+x = h5py.File("scene.nxs")["entry/data/data"][()]
+e = h5py.File("out.nxs")["entry/process_03_hscluster"]
+l, s = e["labels/data"][()], e["centroid_spectra/data"][()]
+for k in range(5):
+    m = x[l == k].mean(axis=0)
+    assert np.abs(s[k] - m).max() < 0.2 * x.std(axis=(0, 1)).max(), (k, np.abs(s[k] - m).max())'
+	done
+}

@@ -1,5 +1,6 @@
 /* hscluster - group the spectra of a data set by likeness. See hscluster(1). */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,26 +163,46 @@ static int write_choice(struct hs_out *out, const struct hs_pixels *px, const st
 	return verdict;
 }
 
+/* Did the decomposition take the mean spectrum away? The record of its step says so. */
+static bool mean_was_removed(const struct hs_in *in, size_t signal)
+{
+	int sequence = 0;
+	if (sscanf(hs_in_path(in, signal), "/entry/process_%d_hspca/", &sequence) != 1)
+		return false;
+	bool removed = true;
+	for (size_t i = 0; i < hs_in_n_steps(in); i++) {
+		const struct hs_step *step = hs_in_step(in, i);
+		for (size_t k = 0; step->sequence == sequence && k < step->n_params; k++) {
+			const struct hs_param *p = &step->param[k];
+			if ((!strcmp(p->name, "poisson") && p->integer) || (!strcmp(p->name, "centre") && p->text && !strcmp(p->text, "none")))
+				removed = false;
+		}
+	}
+	return removed;
+}
+
 /* Scores of a decomposition were clustered: its loadings turn the centroids back into spectra. */
 static int write_spectra(struct hs_out *out, struct hs_in *in, size_t signal, const struct hs_kmeans *f, struct hs_err *err)
 {
-	size_t at[2];
-	if (!hs_session_sibling(in, signal, "loadings", &at[0]) || !hs_session_sibling(in, signal, "mean", &at[1]) ||
-		hs_in_signal(in, at[0])->rank != 2 || hs_in_signal(in, at[0])->axis[0].n != f->n_chan)
+	size_t from, mean_from;
+	if (!hs_session_sibling(in, signal, "loadings", &from) || !hs_session_sibling(in, signal, "mean", &mean_from))
 		return 0;
-	const size_t n_chan = hs_in_signal(in, at[0])->axis[1].n;
-	double *loadings = hs_in_read(in, at[0], err), *mean = hs_in_read(in, at[1], err), *spectra =
-		hs_alloc(f->k * n_chan, sizeof *spectra, err);
-	int verdict = -1;
-	if (loadings && mean && spectra && hs_signal_count(hs_in_signal(in, at[1])) == n_chan) {
+	const struct hs_signal *like = hs_in_signal(in, mean_from), *loading = hs_in_signal(in, from);
+	const size_t n_chan = hs_signal_count(like);
+	if (like->rank != 1 || loading->rank != 2 || loading->axis[0].n != f->n_chan || loading->axis[1].n != n_chan)
+		return 0;
+	double *loadings = hs_in_read(in, from, err), *mean = loadings ? hs_in_read(in, mean_from, err) : NULL,
+	       *spectra = mean ? hs_alloc(f->k * n_chan, sizeof *spectra, err) : NULL;
+	int verdict = spectra ? 0 : -1;
+	if (spectra) {
+		const double add = mean_was_removed(in, signal) ? 1 : 0;
 		for (size_t k = 0; k < f->k; k++)
 			for (size_t c = 0; c < n_chan; c++) {
-				double v = mean[c];
+				double v = add * mean[c];
 				for (size_t j = 0; j < f->n_chan; j++)
 					v += f->mean[k * f->n_chan + j] * loadings[j * n_chan + c];
 				spectra[k * n_chan + c] = v;
 			}
-		const struct hs_signal *like = hs_in_signal(in, at[1]);
 		static const struct hs_extras comment = { .comment = "mean spectrum of the members, as far as the components go" };
 		struct hs_signal s;
 		hs_signal_init(&s, "centroid_spectra", like->quantity, like->units, HS_F64);
