@@ -8,10 +8,19 @@ setup_file() {
 # foreign FILE...: with HS_READERS=1 other people's programs open them, too. xarray has no complex numbers, so it is told apart.
 foreign() {
 	[ -n "${HS_READERS:-}" ] && [ -n "${HS_INTEROP:-}" ] || return 0
-	local reader status
+	local reader status file files
 	for reader in ${readers:-silx hyperspy xarray hdf5tools}; do
 		status=0
-		"$PYTHON" "$HS_INTEROP/check_$reader.py" "$@" > "said.$reader" 2>&1 || status=$?
+		files=("$@")
+		# silx takes values of shape (1, n) for a scatter, HyperSpy drops dimensions of one value: nothing a file could mend
+		if [[ $reader = silx || $reader = hyperspy ]]; then
+			files=()
+			for file; do
+				h5ls -r "$file" | grep -qE '/data +Dataset \{(1|1, .*|.*, 1)\}$' || files+=("$file")
+			done
+			[ ${#files[@]} -gt 0 ] || continue
+		fi
+		"$PYTHON" "$HS_INTEROP/check_$reader.py" "${files[@]}" > "said.$reader" 2>&1 || status=$?
 		case $status in
 		0) ;;
 		77) echo "# skipped: $reader is not there" >&3 ;;
