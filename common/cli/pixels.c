@@ -104,10 +104,13 @@ static void begin(const struct hs_pixels *px, struct hs_signal *s, const char *n
 	hs_signal_set(&s->source, px->signal->source);
 }
 
-static void add_axes(const struct hs_pixels *px, struct hs_signal *s, const size_t *dim, size_t n)
+/* Where there is no such dimension, one of a single entry stands for it. */
+static void add_axes(const struct hs_pixels *px, struct hs_signal *s, const size_t *dim, size_t n, const char *otherwise)
 {
 	for (size_t i = 0; i < n; i++)
 		hs_signal_add_axis(s, hs_axis_dup(&px->signal->axis[dim[i]]));
+	if (!n)
+		hs_signal_add_axis(s, hs_axis_numbers(otherwise, 1));
 }
 
 /* Coordinates that span pixel dimensions only go along; shift dimensions were put in front. */
@@ -139,9 +142,7 @@ void hs_pixels_map(const struct hs_pixels *px, struct hs_signal *s, const char *
 	enum hs_dtype dtype)
 {
 	begin(px, s, name, quantity, units, dtype);
-	add_axes(px, s, px->nav, px->n_nav);
-	if (!px->n_nav)
-		hs_signal_add_axis(s, hs_axis_numbers("pixel", 1));
+	add_axes(px, s, px->nav, px->n_nav, "pixel");
 	hs_signal_shape_up(s, picture_rank(px));
 	add_coords(px, s, 0);
 }
@@ -151,9 +152,7 @@ void hs_pixels_maps(const struct hs_pixels *px, struct hs_signal *s, const char 
 {
 	begin(px, s, name, quantity, units, dtype);
 	hs_signal_add_axis(s, hs_axis_numbers(component, n));
-	add_axes(px, s, px->nav, px->n_nav);
-	if (!px->n_nav)
-		hs_signal_add_axis(s, hs_axis_numbers("pixel", 1));
+	add_axes(px, s, px->nav, px->n_nav, "pixel");
 	hs_signal_shape_up(s, picture_rank(px));
 	add_coords(px, s, 1);
 }
@@ -163,9 +162,7 @@ void hs_pixels_spectra(const struct hs_pixels *px, struct hs_signal *s, const ch
 {
 	begin(px, s, name, quantity, units, dtype);
 	hs_signal_add_axis(s, hs_axis_numbers(component, n));
-	add_axes(px, s, px->sig, px->n_sig);
-	if (!px->n_sig)
-		hs_signal_add_axis(s, hs_axis_numbers("channel", 1));
+	add_axes(px, s, px->sig, px->n_sig, "channel");
 	hs_signal_shape_up(s, px->n_sig == 2 ? 2 : 1);
 }
 
@@ -174,9 +171,7 @@ void hs_pixels_spectrum(const struct hs_pixels *px, struct hs_signal *s, const c
 	enum hs_dtype dtype)
 {
 	begin(px, s, name, quantity, units, dtype);
-	add_axes(px, s, px->sig, px->n_sig);
-	if (!px->n_sig)
-		hs_signal_add_axis(s, hs_axis_numbers("channel", 1));
+	add_axes(px, s, px->sig, px->n_sig, "channel");
 	hs_signal_shape_up(s, px->n_sig == 2 ? 2 : 1);
 }
 

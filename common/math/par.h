@@ -2,7 +2,8 @@
  *
  * One rule: OpenMP runs over blocks, BLAS and LAPACK are single-threaded inside. Each block makes its own partial result;
  * partials are merged pairwise in a fixed binary tree over block indices (block 2i with 2i+1, and so on upward), so the
- * same bits come out for any number of threads. At most threads + log2(blocks) partials are alive. */
+ * same bits come out for any number of threads. A partial waits until its
+ * sibling is there: about threads + log2(blocks) are alive, each slow thread may leave log2(blocks) more waiting. */
 #ifndef HS_MATH_PAR_H
 #define HS_MATH_PAR_H
 

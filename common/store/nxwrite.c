@@ -24,7 +24,6 @@ struct hs_out {
 	struct hs_out_options options;
 	char *step_name;
 	int sequence;
-	bool has_data;
 	char *default_entry, *default_step;
 	/* the group whose stream is open */
 	hid_t stream_dataset;
@@ -276,7 +275,6 @@ static int describe(struct hs_out *out, enum hs_out_place place, const struct hs
 	char **first = place == HS_AT_STEP ? &out->default_step : &out->default_entry;
 	if (!*first && place == HS_AT_STEP)
 		*first = hs_must_dup(s->name);
-	out->has_data |= place == HS_AT_ENTRY && !strcmp(s->name, "data");
 	return bad;
 }
 
@@ -556,7 +554,6 @@ int hs_out_carry(struct hs_out *out, struct hs_in *in, bool with_data, struct hs
 			const int number = atoi(child[i] + strlen("process_"));
 			out->sequence = number > out->sequence ? number : out->sequence;
 		}
-		out->has_data |= take && !strcmp(child[i], "data");
 		free(path);
 	}
 	hs_h5_free_list(child, n);

@@ -72,7 +72,7 @@ struct hs_rows {
 	unsigned char *batch[2];              /* a block of left-over rows, then a slab */
 	uint8_t *skip[2];
 	int filling;                          /* which batch is being filled */
-	size_t left_over, n_handed;           /* rows in front of the slab that were not handed out yet */
+	size_t left_over;                     /* rows in front of the slab that were not handed out yet */
 	struct slab slab;
 	struct hs_keep *keep;                 /* rows of an earlier pass, or NULL */
 	bool kept;                            /* the slab under way comes from there */
@@ -1042,7 +1042,7 @@ static int rewind_rows(struct hs_rowsource *source, struct hs_err *err)
 {
 	struct hs_rows *r = (struct hs_rows *)source;
 	stop_worker(r);
-	r->next_slab = r->left_over = r->n_handed = r->next_row = 0;
+	r->next_slab = r->left_over = r->next_row = 0;
 	r->filling = 0;
 	return start_slab(r, err);
 }
