@@ -21,7 +21,15 @@ enum hs_rng_stream { /* one row a use; never renumber: stored results depend on 
 	HS_STREAM_NOISE = 2,      /* hsgen: noise of a pixel */
 	HS_STREAM_SEEDING = 3,    /* k-means++ */
 	HS_STREAM_SAMPLE = 4,     /* sampled silhouette, parallel analysis */
-	HS_STREAM_PERMUTE = 5
+	HS_STREAM_PERMUTE = 5,
+	HS_STREAM_PROJECTION = 6, /* randomized and sketched decompositions: test matrices */
+	HS_STREAM_START = 7,      /* factorisations: random starts */
+	HS_STREAM_HOLDOUT = 8,    /* entries held out for cross-validation */
+	HS_STREAM_ENDMEMBER = 9,  /* VCA directions, PPI skewers */
+	HS_STREAM_POSTERIOR = 10, /* Gibbs sampling */
+	HS_STREAM_REFERENCE = 11, /* gap statistic: reference data */
+	HS_STREAM_LANDMARK = 12,  /* spectral clustering: landmarks */
+	HS_STREAM_MINIBATCH = 13
 };
 
 void hs_rng_init(struct hs_rng *rng, uint64_t seed, uint32_t stream, uint64_t item);

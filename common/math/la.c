@@ -18,6 +18,17 @@ void dstemr_(const char *jobz, const char *range, const int *n, double *d, doubl
 void dormtr_(const char *side, const char *uplo, const char *trans, const int *m, const int *n, const double *a, const int *lda,
 	const double *tau, double *c, const int *ldc, double *work, const int *lwork, int *info, size_t, size_t, size_t);
 
+void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u, const int *ldu,
+	double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info, size_t);
+void dgelqf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork, int *info);
+void dorglq_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
+	const int *lwork, int *info);
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
+void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda, double *b, const int *ldb,
+	int *info, size_t);
+void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivot, int *info);
+void dgetri_(const int *n, double *a, const int *lda, const int *pivot, double *work, const int *lwork, int *info);
+
 enum { BLOCK = 64 };          /* work per column: enough for any block size OpenBLAS was built with */
 
 double hs_la_sign(const double *v, size_t n)
@@ -180,4 +191,120 @@ int hs_la_eigh(double *a, size_t size, size_t n_vectors, double *value, double *
 	if (verdict == 0 && k && (verdict = hs_la_orthonormality(vector, n_vectors, size, &worst, err)) == 0 && !(worst < 1e-13))
 		hs_la_orthonormalise(vector, n_vectors, size);
 	return verdict;
+}
+
+/* ------------------------------------------------------------------ factorisations */
+
+/* LAPACK reads our rows as columns: it sees the transpose of every matrix below, so u and v change places, QR becomes LQ and
+ * lower becomes upper. */
+
+static int check_order(const char *what, const double *a, size_t m, size_t n, struct hs_err *err)
+{
+	if (m > INT32_MAX / 32 || n > INT32_MAX / 32)
+		return hs_fail(err, HS_BAD_DATA, "%s of a matrix of %zu x %zu is out of range", what, m, n);
+	for (size_t i = 0; i < m * n; i++)
+		if (!isfinite(a[i]))
+			return hs_fail(err, HS_BAD_DATA, "%s of a matrix of %zu x %zu that holds values that are not finite", what, m, n);
+	return 0;
+}
+
+int hs_la_svd(double *a, size_t n_rows, size_t n_cols, double *u, double *s, double *v, struct hs_err *err)
+{
+	const size_t least = n_rows < n_cols ? n_rows : n_cols, most = n_rows < n_cols ? n_cols : n_rows;
+	if (check_order("a singular value decomposition", a, n_rows, n_cols, err) < 0)
+		return -1;
+	if (!least)
+		return 0;
+	const int m = (int)n_cols, n = (int)n_rows, r = (int)least, query = -1;
+	int lwork, info = 0;
+	double wanted = 0;
+	int *iwork = hs_alloc(least, 8 * sizeof *iwork, err);
+	dgesdd_("S", &m, &n, a, &m, s, v, &m, u, &r, &wanted, &query, iwork, &info, 1);
+	double *work = iwork && info == 0 ? hs_alloc((size_t)wanted + most, sizeof *work, err) : NULL;
+	int verdict = work ? 0 : -1;
+	if (work) {
+		lwork = (int)wanted;
+		dgesdd_("S", &m, &n, a, &m, s, v, &m, u, &r, work, &lwork, iwork, &info, 1);
+		if (info)
+			verdict = hs_fail(err, HS_BUG, "the singular values of %zu x %zu did not converge (LAPACK info %d)", n_rows, n_cols,
+				info);
+	}
+	free(iwork);
+	free(work);
+	return verdict;
+}
+
+int hs_la_qr(double *a, size_t n_rows, size_t n_cols, bool with_q, double *r, struct hs_err *err)
+{
+	if (n_rows < n_cols)
+		return hs_fail(err, HS_BUG, "QR of %zu x %zu: fewer rows than columns", n_rows, n_cols);
+	if (check_order("a QR decomposition", a, n_rows, n_cols, err) < 0)
+		return -1;
+	if (!n_cols)
+		return 0;
+	const int m = (int)n_cols, n = (int)n_rows, lwork = m * BLOCK;
+	int info = 0;
+	double *tau = hs_alloc(n_cols, (1 + BLOCK) * sizeof *tau, err);
+	if (!tau)
+		return -1;
+	dgelqf_(&m, &n, a, &m, tau, tau + n_cols, &lwork, &info);
+	for (size_t i = 0; i < n_cols; i++)
+		for (size_t j = 0; j < n_cols; j++)
+			r[i * n_cols + j] = j < i ? 0 : a[i * n_cols + j];
+	if (with_q)
+		dorglq_(&m, &n, &m, a, &m, tau, tau + n_cols, &lwork, &info);
+	free(tau);
+	return 0;
+}
+
+bool hs_la_cholesky(double *a, size_t size)
+{
+	const int n = (int)size;
+	int info = 0;
+	for (size_t i = 0; i < size; i++)
+		if (!isfinite(a[i * size + i]))
+			return false;
+	if (size)
+		dpotrf_("U", &n, a, &n, &info, 1);
+	return info == 0;
+}
+
+void hs_la_cholesky_solve(const double *l, size_t size, double *b, size_t n_rhs)
+{
+	const int n = (int)size, m = (int)n_rhs;
+	int info = 0;
+	if (size && n_rhs)
+		dpotrs_("U", &n, &m, l, &n, b, &n, &info, 1);
+}
+
+double hs_la_cholesky_log_det(const double *l, size_t n)
+{
+	double sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += log(l[i * n + i]);
+	return 2 * sum;
+}
+
+bool hs_la_invert(double *a, size_t size, double *log_det)
+{
+	const int n = (int)size, lwork = n * BLOCK;
+	int info = 0;
+	if (log_det)
+		*log_det = 0;
+	if (!size)
+		return true;
+	for (size_t i = 0; i < size * size; i++)
+		if (!isfinite(a[i]))
+			return false;
+	int *pivot = hs_must_alloc(size, sizeof *pivot);
+	double *work = hs_must_alloc((size_t)lwork, sizeof *work);
+	dgetrf_(&n, &n, a, &n, pivot, &info);
+	if (info == 0 && log_det)
+		for (size_t i = 0; i < size; i++)
+			*log_det += log(fabs(a[i * size + i]));
+	if (info == 0)
+		dgetri_(&n, a, &n, pivot, work, &lwork, &info);
+	free(pivot);
+	free(work);
+	return info == 0;
 }

@@ -78,6 +78,85 @@ static void spectrum_case(const char *name, const double *d, size_t n, size_t k)
 	free(vector);
 }
 
+static double uniform_of(size_t i)
+{
+	struct hs_rng rng;
+	hs_rng_init(&rng, 11, HS_STREAM_TEST, i);
+	return hs_rng_uniform(&rng) - 0.5;
+}
+
+/* Largest |(l m r)_ij - a_ij|, l (m x k), middle a diagonal or NULL, r (k x n). */
+static double product_error(const double *l, const double *middle, const double *r, size_t m, size_t k, size_t n, const double *a)
+{
+	double worst = 0;
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = 0; j < n; j++) {
+			double sum = 0;
+			for (size_t t = 0; t < k; t++)
+				sum += l[i * k + t] * (middle ? middle[t] : 1) * r[t * n + j];
+			worst = fmax(worst, fabs(sum - a[i * n + j]));
+		}
+	return worst;
+}
+
+static void factorisation_case(size_t m, size_t n)
+{
+	const size_t r = m < n ? m : n;
+	double *a = calloc(m * n, sizeof *a), *copy = calloc(m * n, sizeof *copy), *u = calloc(m * r, sizeof *u),
+	       *v = calloc(r * n, sizeof *v), *s = calloc(r, sizeof *s), worst_v = 1;
+	struct hs_err err = { 0 };
+	for (size_t i = 0; i < m * n; i++)
+		copy[i] = a[i] = uniform_of(i);
+	int verdict = hs_la_svd(a, m, n, u, s, v, &err);
+	if (verdict == 0)
+		verdict = hs_la_orthonormality(v, r, n, &worst_v, &err);
+	tap_ok(verdict == 0 && product_error(u, s, v, m, r, n, copy) < 1e-14 * (double)(m + n) && worst_v < 1e-13,
+		"%zu x %zu: the singular values and vectors give the matrix back", m, n);
+	int descending = 1;
+	for (size_t i = 1; i < r; i++)
+		descending &= s[i] <= s[i - 1] && s[i] >= 0;
+	tap_ok(descending, "%zu x %zu: singular values descend", m, n);
+	if (m >= n) {
+		double *tri = calloc(n * n, sizeof *tri);
+		memcpy(a, copy, m * n * sizeof *a);
+		tap_ok(hs_la_qr(a, m, n, true, tri, &err) == 0 && product_error(a, NULL, tri, m, n, n, copy) < 1e-14 * (double)(m + n),
+			"%zu x %zu: Q R is the matrix", m, n);
+		free(tri);
+	}
+	free(a), free(copy), free(u), free(v), free(s);
+}
+
+static void square_cases(void)
+{
+	enum { N = 7 };
+	double a[N * N], l[N * N], b[2 * N], inverse[N * N], identity[N * N] = { 0 }, log_det = 0;
+	for (size_t i = 0; i < N; i++)
+		for (size_t j = 0; j < N; j++) {
+			a[i * N + j] = (i == j) * 3 + uniform_of(i < j ? i * N + j : j * N + i);
+			identity[i * N + j] = i == j;
+		}
+	memcpy(l, a, sizeof l);
+	tap_ok(hs_la_cholesky(l, N), "a matrix with a strong diagonal is positive definite");
+	for (size_t j = 0; j < N; j++) {
+		b[j] = b[N + j] = 0;
+		for (size_t k = 0; k < N; k++) {
+			b[j] += a[j * N + k] * (double)k;
+			b[N + j] += a[j * N + k];
+		}
+	}
+	hs_la_cholesky_solve(l, N, b, 2);
+	double worst = 0;
+	for (size_t k = 0; k < N; k++)
+		worst = fmax(worst, fmax(fabs(b[k] - (double)k), fabs(b[N + k] - 1)));
+	tap_ok(worst < 1e-13, "two right-hand sides are solved (%.2g)", worst);
+	memcpy(inverse, a, sizeof a);
+	tap_ok(hs_la_invert(inverse, N, &log_det) && product_error(inverse, NULL, a, N, N, N, identity) < 1e-13, "inverse times matrix is 1");
+	tap_ok(fabs(log_det - hs_la_cholesky_log_det(l, N)) < 1e-13, "LU and Cholesky agree on the determinant");
+	double flat[4] = { 1, 2, 2, 4 }, minus[4] = { 1, 2, 2, 1 }, nan[4] = { NAN, 0, 0, 1 };
+	tap_ok(!hs_la_invert(flat, 2, NULL), "a singular matrix has no inverse");
+	tap_ok(!hs_la_cholesky(minus, 2) && !hs_la_cholesky(nan, 2), "indefinite or broken matrices have no Cholesky factor");
+}
+
 int main(void)
 {
 	enum { N = 120 };
@@ -114,5 +193,11 @@ int main(void)
 	const int verdict = hs_la_orthonormality(v, 4, 4, &worst, &err);
 	tap_ok(verdict == 0 && worst < 1e-14, "dependent and zero rows are completed (%.2g)", worst);
 	tap_ok(fabs(v[0] - 1) < 1e-15, "the first row keeps its direction");
+
+	factorisation_case(9, 4);
+	factorisation_case(4, 9);
+	factorisation_case(200, 70);
+	factorisation_case(1, 1);
+	square_cases();
 	return tap_done();
 }
