@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/pixels.h"
+#include "cli/study.h"
 #include "math/kmeans.h"
 #include "math/validity.h"
 
@@ -182,8 +182,10 @@ static bool mean_was_removed(const struct hs_in *in, size_t signal)
 }
 
 /* Scores of a decomposition were clustered: its loadings turn the centroids back into spectra. */
-static int write_spectra(struct hs_out *out, struct hs_in *in, size_t signal, const struct hs_kmeans *f, struct hs_err *err)
+static int write_spectra(struct hs_out *out, const struct hs_pixels *px, const struct hs_kmeans *f, struct hs_err *err)
 {
+	struct hs_in *in = px->in;
+	const size_t signal = px->index;
 	size_t from, mean_from;
 	if (!hs_session_sibling(in, signal, "loadings", &from) || !hs_session_sibling(in, signal, "mean", &mean_from))
 		return 0;
@@ -218,50 +220,41 @@ static int write_spectra(struct hs_out *out, struct hs_in *in, size_t signal, co
 	return verdict;
 }
 
-static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_pixels *px,
-	const struct clustering *c, struct hs_err *err)
+static int write_results(struct hs_run *run, struct hs_out *out, const struct hs_pixels *px, void *result, struct hs_err *err)
 {
-	struct hs_out *out;
-	if (hs_session_output(run, in, NULL, NULL, &out, err) < 0)
-		return -1;
+	const struct clustering *c = result;
+	(void)run;
 	if (write_labels(out, px, c, err) < 0 || write_centroids(out, px, &c->found, err) < 0 ||
-		write_sizes(out, px, &c->found, err) < 0 ||
-		(c->chosen && write_choice(out, px, &c->table, err) < 0) || write_spectra(out, in, signal, &c->found, err) < 0) {
-		hs_out_abandon(out);
+		write_sizes(out, px, &c->found, err) < 0 || (c->chosen && write_choice(out, px, &c->table, err) < 0))
 		return -1;
-	}
-	return hs_session_commit(run, out, in, signal, err);
+	return write_spectra(out, px, &c->found, err);
+}
+
+/* ------------------------------------------------------------------ the story */
+
+static uint64_t needed(const struct hs_run *run, size_t n_pix, size_t n_chan)
+{
+	const struct params *p = run->tool->params;
+	return hs_kmeans_bytes(n_pix, n_chan, p->k ? p->k : p->k_max, p->restarts, (int)run->common.threads);
+}
+
+static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struct hs_err *err)
+{
+	struct clustering *c = result;
+	if (cluster(run, px, c, err) < 0)
+		return -1;
+	judge(run, c);
+	return 0;
 }
 
 static int run(struct hs_run *run, struct hs_err *err)
 {
-	const struct params *p = run->tool->params;
-	struct hs_in *in;
-	struct hs_pixels px = { 0 };
+	const struct hs_study study = { .does = "cluster", .reading = { .as = HS_AS_AUTO, .again = true }, .bytes = needed,
+		.compute = compute, .write = write_results };
 	struct clustering c = { 0 };
-	size_t signal, n_pix, n_chan;
-	struct hs_reading reading = { .as = HS_AS_AUTO, .again = true };
-	if (hs_session_input(run, 0, &in, &signal, err) < 0)
-		return -1;
-	hs_pixels_count(hs_in_signal(in, signal), &n_pix, &n_chan);
-	int verdict = 0;
-	if (!hs_session_dry(run, "cluster %zu spectra of %zu channels", n_pix, n_chan)) {
-		const size_t k = p->k ? p->k : p->k_max;
-		verdict = hs_session_memory(run, hs_kmeans_bytes(n_pix, n_chan, k, p->restarts, (int)run->common.threads), &reading.memory,
-			err);
-		if (verdict == 0)
-			verdict = hs_pixels_open(&px, run, in, signal, &reading, err);
-		if (verdict == 0)
-			verdict = cluster(run, &px, &c, err);
-		if (verdict == 0) {
-			judge(run, &c);
-			verdict = write_results(run, in, signal, &px, &c, err);
-		}
-	}
+	const int verdict = hs_study_run(run, &study, &c, err);
 	hs_kmeans_release(&c.found);
 	hs_k_table_release(&c.table);
-	hs_pixels_close(&px);
-	hs_in_close(in);
 	return verdict;
 }
 

@@ -5,7 +5,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/pixels.h"
+#include "cli/factors.h"
+#include "cli/study.h"
 #include "math/pca.h"
 #include "math/rank.h"
 
@@ -93,8 +94,9 @@ static int choose_rank(const struct params *p, const struct hs_run *run, struct 
 	return 0;
 }
 
-static void report(struct hs_run *run, const struct analysis *a)
+static void report(struct hs_run *run, void *result)
 {
+	const struct analysis *a = result;
 	const struct hs_pca *pca = &a->pca;
 	struct hs_json *j = &run->report;
 	hs_json_int(j, "components", (long long)a->k);
@@ -118,64 +120,46 @@ static void report(struct hs_run *run, const struct analysis *a)
 
 /* ------------------------------------------------------------------ results */
 
-struct destination {
-	struct hs_sink *sink;
-	size_t width;                         /* values of a row */
+/* A second pass over the data: scores, or the spectra rebuilt. */
+struct second_pass {
+	const struct analysis *a;
+	struct hs_rowsource *source;
 };
 
-static int put_rows(void *ctx, size_t first_row, size_t n_rows, const float *values, struct hs_err *err)
+static int scores(void *ctx, hs_rows_put put, void *to, struct hs_err *err)
 {
-	const struct destination *to = ctx;
-	(void)first_row;
-	for (size_t i = 0; i < n_rows * to->width; i++)
-		if (isinf(values[i]))         /* skipped rows are NaN; an infinity is ours */
-			return hs_fail(err, HS_BAD_DATA, "results are beyond float32 (3.4e38): divide the values by their magnitude first");
-	return hs_out_put(to->sink, values, n_rows, err);
+	const struct second_pass *s = ctx;
+	return hs_pca_scores(&s->a->pca, s->source, s->a->k, put, to, err);
 }
 
-typedef int (*second_pass)(const struct hs_pca *, struct hs_rowsource *, size_t, hs_pca_put, void *, struct hs_err *);
-
-/* A second pass over the data whose rows go straight into the file. */
-static int write_pass(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first,
-	second_pass pass,
-	const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+static int rebuilt(void *ctx, hs_rows_put put, void *to, struct hs_err *err)
 {
-	struct destination to = { .width = components_first ? a->k : px->n_chan };
-	if (hs_out_stream(out, place, s, components_first, &to.sink, err) < 0)
-		return -1;
-	pass(&a->pca, px->source, a->k, put_rows, &to, err);
-	return hs_out_end_stream(out, to.sink, err);
+	const struct second_pass *s = ctx;
+	return hs_pca_rebuild(&s->a->pca, s->source, s->a->k, put, to, err);
 }
 
-static int write_scores(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
+static int write_components(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, bool with_scores,
+	struct hs_err *err)
 {
-	struct hs_signal s;
-	hs_pixels_maps(px, &s, "scores", px->signal->quantity, px->signal->units, HS_F32, "component", a->k);
-	const int verdict = write_pass(out, HS_AT_STEP, &s, true, hs_pca_scores, px, a, err);
-	hs_signal_release(&s);
-	return verdict;
+	struct second_pass pass = { a, px->source };
+	const struct hs_factors f = { .k = a->k, .component = "component", .maps = "scores", .map_quantity = px->signal->quantity,
+		.map_units = px->signal->units, .map = { .pass = with_scores ? scores : NULL, .ctx = &pass }, .spectra = "loadings",
+		.spectrum_quantity = "loading", .spectrum_units = "1", .spectrum = a->pca.loadings, .mean = a->pca.frame.mean,
+		.spectrum_comment = "sign: the element of largest magnitude is positive; order: by variance" };
+	return hs_factors_put(out, px, &f, err);
 }
 
 static int write_denoised(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
 {
+	struct second_pass pass = { a, px->source };
+	const struct hs_factor_rows rows = { .pass = rebuilt, .ctx = &pass };
 	struct hs_signal s;
 	hs_pixels_cube(px, &s, "data", HS_F32);
-	int verdict = write_pass(out, HS_AT_ENTRY, &s, false, hs_pca_rebuild, px, a, err);
+	int verdict = hs_factors_stream(out, HS_AT_ENTRY, &s, false, NULL, &rows, px->n_pix, err);
 	if (verdict == 0)
 		verdict = hs_out_default(out, HS_AT_ENTRY, "data", err);
 	hs_signal_release(&s);
 	return verdict;
-}
-
-static int write_spectra(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
-{
-	static const struct hs_extras sign = { .comment = "sign: the element of largest magnitude is positive; order: by variance" };
-	struct hs_signal loadings, mean;
-	hs_pixels_spectra(px, &loadings, "loadings", "loading", "1", HS_F64, "component", a->k);
-	if (hs_session_put(out, &loadings, a->pca.loadings, &sign, err) < 0)
-		return -1;
-	hs_pixels_spectrum(px, &mean, "mean", px->signal->quantity, px->signal->units, HS_F64);
-	return hs_session_put(out, &mean, a->pca.frame.mean, NULL, err);
 }
 
 /* Ratios of more components than are kept, so that the scree plot shows where the noise begins. */
@@ -203,64 +187,46 @@ static int write_variance(struct hs_out *out, const struct hs_pixels *px, const 
 	return verdict;
 }
 
-static int write_results(struct hs_run *run, struct hs_in *in, size_t signal, const struct hs_pixels *px,
-	const struct analysis *a, struct hs_err *err)
-{
-	const struct params *p = run->tool->params;
-	struct hs_out *out;
-	if (p->denoise)
-		run->common.carry = false;    /* the cube that goes along is the denoised one */
-	if (hs_session_output(run, in, NULL, NULL, &out, err) < 0)
-		return -1;
-	if ((!p->no_scores && write_scores(out, px, a, err) < 0) || write_spectra(out, px, a, err) < 0 ||
-		write_variance(out, px, a, err) < 0 ||
-		(p->denoise && write_denoised(out, px, a, err) < 0)) {
-		hs_out_abandon(out);
-		return -1;
-	}
-	return hs_session_commit(run, out, in, signal, err);
-}
+/* ------------------------------------------------------------------ the story */
 
 /* The pass for the moments and what follows it do not happen at once; the matrix lives through both. */
-static uint64_t needed(size_t n_pix, size_t n_chan, size_t k, int threads)
+static uint64_t needed(const struct hs_run *run, size_t n_pix, size_t n_chan)
 {
+	const struct params *p = run->tool->params;
+	const int threads = (int)run->common.threads;
 	const uint64_t order = n_pix < n_chan ? n_pix : n_chan, moments = hs_moments_bytes(n_pix, n_chan, threads),
+		       k = p->n_comp ? p->n_comp : MOST_AUTO,
 		       after = order * order * sizeof(double) + hs_pca_bytes(n_pix, n_chan, k, threads);
 	return moments > after ? moments : after;
+}
+
+static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struct hs_err *err)
+{
+	const struct params *p = run->tool->params;
+	if (p->denoise && (!px->n_sig || px->nav[0] != 0))       /* what is a pixel here is no row of the file */
+		return hs_fail(err, HS_USAGE, "--denoise wants spectra, not images");
+	if (p->denoise)
+		run->common.carry = false;    /* the cube that goes along is the denoised one */
+	return decompose(p, px, result, err) < 0 ? -1 : choose_rank(p, run, px, result, err);
+}
+
+static int write_results(struct hs_run *run, struct hs_out *out, const struct hs_pixels *px, void *result, struct hs_err *err)
+{
+	const struct params *p = run->tool->params;
+	const struct analysis *a = result;
+	if (write_components(out, px, a, !p->no_scores, err) < 0 || write_variance(out, px, a, err) < 0)
+		return -1;
+	return p->denoise ? write_denoised(out, px, a, err) : 0;
 }
 
 static int run(struct hs_run *run, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
-	struct hs_in *in;
-	struct hs_pixels px = { 0 };
+	const struct hs_study study = { .does = "decompose", .reading.as = p->exact ? HS_AS_F64 : HS_AS_AUTO, .bytes = needed,
+		.compute = compute, .write = write_results, .report = report };
 	struct analysis a = { 0 };
-	size_t signal, n_pix, n_chan;
-	struct hs_reading reading = { .as = p->exact ? HS_AS_F64 : HS_AS_AUTO };
-	if (hs_session_input(run, 0, &in, &signal, err) < 0)
-		return -1;
-	hs_pixels_count(hs_in_signal(in, signal), &n_pix, &n_chan);
-	const int threads = (int)run->common.threads;
-	const size_t k = p->n_comp ? p->n_comp : MOST_AUTO;
-	int verdict = 0;
-	if (!hs_session_dry(run, "decompose %zu spectra of %zu channels", n_pix, n_chan)) {
-		verdict = hs_session_memory(run, needed(n_pix, n_chan, k, threads), &reading.memory, err);
-		if (verdict == 0)
-			verdict = hs_pixels_open(&px, run, in, signal, &reading, err);
-		if (verdict == 0 && p->denoise && (!px.n_sig || px.nav[0] != 0))       /* what is a pixel here is no row of the file */
-			verdict = hs_fail(err, HS_USAGE, "--denoise wants spectra, not images");
-		if (verdict == 0)
-			verdict = decompose(p, &px, &a, err);
-		if (verdict == 0)
-			verdict = choose_rank(p, run, &px, &a, err);
-		if (verdict == 0)
-			verdict = write_results(run, in, signal, &px, &a, err);
-		if (verdict == 0)
-			report(run, &a);
-	}
+	const int verdict = hs_study_run(run, &study, &a, err);
 	hs_pca_release(&a.pca);
-	hs_pixels_close(&px);
-	hs_in_close(in);
 	return verdict;
 }
 

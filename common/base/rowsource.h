@@ -33,6 +33,10 @@ struct hs_rowsource {
 	int (*next)(struct hs_rowsource *rows, struct hs_batch *batch, struct hs_err *err);
 };
 
+/* Where results of a pass go: n_rows x width values (the width is agreed), row after row, for rows first_row .. of the source.
+ * Called in row order, each row once, from the thread that started the pass; a negative return (with err filled) ends it. */
+typedef int (*hs_rows_put)(void *to, size_t first_row, size_t n_rows, const float *values, struct hs_err *err);
+
 /* Rows a block has for n_chan channels: the power of two nearest to 8 MiB of float64, within 64 .. 8192. */
 size_t hs_block_rows(size_t n_chan);
 

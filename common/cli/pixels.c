@@ -61,7 +61,7 @@ int hs_pixels_open(struct hs_pixels *px, struct hs_run *run, struct hs_in *in, s
 	struct hs_err *err)
 {
 	size_t order[HS_MAX_RANK];
-	*px = (struct hs_pixels){ .signal = hs_in_signal(in, signal) };
+	*px = (struct hs_pixels){ .in = in, .index = signal, .signal = hs_in_signal(in, signal) };
 	hs_pixels_count(px->signal, &px->n_pix, &px->n_chan);
 	choose_dimensions(px);
 	memcpy(order, px->nav, px->n_nav * sizeof *order);

@@ -11,7 +11,9 @@
 #include "cli/session.h"
 
 struct hs_pixels {
-	const struct hs_signal *signal;       /* borrowed from the input */
+	struct hs_in *in;                     /* borrowed, with its signal number index: */
+	size_t index;
+	const struct hs_signal *signal;
 	struct hs_values values;
 	struct hs_rows *rows;
 	struct hs_rowsource *source;

@@ -125,7 +125,7 @@ int hs_write_signal(struct hs_out *out, const struct hs_flow *flow, struct hs_er
 			     !(l.sum_image = hs_alloc(l.n_pix, sizeof(float), err))))
 		verdict = -1;
 	if (verdict == 0)
-		verdict = hs_out_stream(out, flow->place, s, flow->components_first, &sink, err);
+		verdict = hs_out_stream(out, flow->place, s, flow->components_first, NULL, &sink, err);
 	if (verdict == 0) {
 		hs_progress_begin(s->name, l.n_pix, "spectra");
 		while (verdict == 0 && (verdict = flow->next(flow->ctx, &batch, err)) == 0 && batch.n_rows) {

@@ -183,7 +183,7 @@ struct project {
 	double *part;                 /* threads x block_rows: what undoes the row's own change */
 	size_t row_bytes, share;
 	float *out;                   /* a wave of blocks */
-	hs_pca_put put;
+	hs_rows_put put;
 	void *ctx;
 };
 
@@ -260,7 +260,7 @@ static int project_wave(void *ctx, const struct hs_block *block, size_t n_blocks
 	return q->put(q->ctx, block[0].first_row, n_rows, q->out, err);
 }
 
-static int project(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, bool rebuild, hs_pca_put put, void *ctx,
+static int project(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, bool rebuild, hs_rows_put put, void *ctx,
 	struct hs_err *err)
 {
 	const size_t p = pca->n_chan, threads = (size_t)hs_par_threads(), wave = wave_for(threads), block_rows = rows->block_rows;
@@ -295,12 +295,12 @@ static int project(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k
 	return verdict;
 }
 
-int hs_pca_scores(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_pca_put put, void *ctx, struct hs_err *err)
+int hs_pca_scores(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_rows_put put, void *ctx, struct hs_err *err)
 {
 	return project(pca, rows, k, false, put, ctx, err);
 }
 
-int hs_pca_rebuild(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_pca_put put, void *ctx, struct hs_err *err)
+int hs_pca_rebuild(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_rows_put put, void *ctx, struct hs_err *err)
 {
 	return project(pca, rows, k, true, put, ctx, err);
 }

@@ -42,15 +42,11 @@ size_t hs_pca_bytes(size_t n_rows, size_t n_chan, size_t n_comp, int threads);
 /* Part of the whole variance along component k, 0 when there is no variance at all. */
 double hs_pca_ratio(const struct hs_pca *pca, size_t k);
 
-/* n_rows x width values, row after row, for rows first_row .. of the source. Called in row order, each row once, from the
- * thread that started the pass; a negative return (with err filled) ends it. */
-typedef int (*hs_pca_put)(void *ctx, size_t first_row, size_t n_rows, const float *values, struct hs_err *err);
-
 /* One pass: scores on the first k <= n_comp components (width k). Skipped rows are NaN, rows that poisson scaling finds empty
  * are zero. Centring is done in float64 before the product; that is float32 for float32 sources unless exact. */
-int hs_pca_scores(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_pca_put put, void *ctx, struct hs_err *err);
+int hs_pca_scores(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_rows_put put, void *ctx, struct hs_err *err);
 
 /* One pass: every row rebuilt from the first k components (width n_chan), centring undone. Skipped rows are NaN. */
-int hs_pca_rebuild(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_pca_put put, void *ctx, struct hs_err *err);
+int hs_pca_rebuild(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, hs_rows_put put, void *ctx, struct hs_err *err);
 
 #endif

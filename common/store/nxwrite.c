@@ -333,8 +333,7 @@ int hs_out_signal(struct hs_out *out, enum hs_out_place place, const struct hs_s
 }
 
 int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first,
-	struct hs_sink **sink,
-	struct hs_err *err)
+	const struct hs_extras *extras, struct hs_sink **sink, struct hs_err *err)
 {
 	hid_t group = -1;
 	size_t n[HS_MAX_RANK];
@@ -342,7 +341,8 @@ int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_s
 		n[i] = s->axis[i].n;
 	if (out->streaming)
 		return hs_fail(err, HS_BUG, "two streams into one file");
-	int verdict = h5(err, describe(out, place, s, NULL, components_first, &group, &out->stream_dataset));
+	int verdict = h5(err, describe(out, place, s, extras, components_first, &group, &out->stream_dataset) |
+		(extras ? write_companions(group, s, extras) : 0));
 	if (verdict == 0)
 		verdict = hs_sink_open(sink, out->stream_dataset, out->draft.fd, s->dtype, n, s->rank, s->sig_rank, components_first,
 			out->options.threads, err);

@@ -57,9 +57,10 @@ struct hs_extras {                    /* all optional */
 int hs_out_signal(struct hs_out *out, enum hs_out_place place, const struct hs_signal *signal, const void *values,
 	const struct hs_extras *extras, struct hs_err *err);
 
-/* The same, values to come row by row with hs_out_put. components_first: signal is (component, pixels...), rows are pixels. */
+/* The same, values to come row by row with hs_out_put. components_first: signal is (component, pixels...), rows are pixels.
+ * extras may be NULL. */
 int hs_out_stream(struct hs_out *out, enum hs_out_place place, const struct hs_signal *signal, bool components_first,
-	struct hs_sink **sink, struct hs_err *err);
+	const struct hs_extras *extras, struct hs_sink **sink, struct hs_err *err);
 int hs_out_put(struct hs_sink *sink, const void *rows, size_t n_rows, struct hs_err *err);
 
 /* Frees the sink in any case; with err already filled it only cleans up. */

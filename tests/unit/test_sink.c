@@ -76,7 +76,7 @@ static int stream(const struct hs_signal *s, const unsigned char *values, const 
 	unsigned char *batch = hs_must_alloc(way->batch * chan, element);
 	if (hs_out_open(&out, &options, err) < 0)
 		return -1;
-	int verdict = hs_out_stream(out, HS_AT_ENTRY, s, way->components_first, &sink, err);
+	int verdict = hs_out_stream(out, HS_AT_ENTRY, s, way->components_first, NULL, &sink, err);
 	for (size_t first = 0; first < rows && verdict == 0; first += way->batch) {
 		const size_t n = rows - first < way->batch ? rows - first : way->batch;
 		for (size_t i = 0; i < n; i++)
@@ -189,7 +189,7 @@ static void test_failures(void)
 	unlink(path);
 	describe(&s, HS_F32, 3, 1, n);
 	const struct hs_out_options options = { .path = path, .threads = 2, .title = "test" };
-	int ok = hs_out_open(&out, &options, &err) == 0 && hs_out_stream(out, HS_AT_ENTRY, &s, false, &sink, &err) == 0 &&
+	int ok = hs_out_open(&out, &options, &err) == 0 && hs_out_stream(out, HS_AT_ENTRY, &s, false, NULL, &sink, &err) == 0 &&
 		 hs_out_put(sink, row, 40, &err) == 0;
 	tap_ok(ok && stat(path, &st) < 0 && stat(part, &st) == 0, "half a file has another name");
 	tap_ok(hs_out_end_stream(out, sink, &err) < 0 && err.status == HS_BUG, "rows that did not come are noticed: %s",
@@ -198,7 +198,7 @@ static void test_failures(void)
 	tap_ok(stat(path, &st) < 0 && stat(part, &st) < 0, "an abandoned output leaves nothing");
 
 	err = (struct hs_err){ 0 };
-	ok = hs_out_open(&out, &options, &err) == 0 && hs_out_stream(out, HS_AT_ENTRY, &s, false, &sink, &err) == 0;
+	ok = hs_out_open(&out, &options, &err) == 0 && hs_out_stream(out, HS_AT_ENTRY, &s, false, NULL, &sink, &err) == 0;
 	for (int i = 0; i < 22 && ok; i++)
 		ok = hs_out_put(sink, row, 40, &err) == 0;
 	tap_ok(ok && hs_out_put(sink, row, 40, &err) < 0 && err.status == HS_BUG, "more rows than pixels are refused: %s",
