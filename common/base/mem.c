@@ -1,10 +1,14 @@
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define LARGE ((size_t)4 << 20)
 
 bool hs_mul(size_t a, size_t b, size_t *out)
 {
@@ -21,6 +25,20 @@ bool hs_product(const size_t *factor, size_t n, size_t *out)
 	return true;
 }
 
+/* Buffers of many megabytes are filled and read as a whole: with large pages, where the system grants them, that takes a
+ * five-hundredth of the page faults. Advice only: whether it is followed does not matter. */
+static void ask_for_large_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+	const uintptr_t page = 4096, first = ((uintptr_t)p + page - 1) & ~(page - 1), end = ((uintptr_t)p + bytes) & ~(page - 1);
+	const int errno_before = errno;
+	madvise((void *)first, end - first, MADV_HUGEPAGE);
+	errno = errno_before;
+#else
+	(void)p, (void)bytes;
+#endif
+}
+
 void *hs_alloc(size_t n, size_t size, struct hs_err *err)
 {
 	size_t bytes;
@@ -29,6 +47,8 @@ void *hs_alloc(size_t n, size_t size, struct hs_err *err)
 		p = calloc(bytes ? bytes : 1, 1);
 	if (!p)
 		hs_fail(err, HS_SYSTEM, "out of memory: %zu x %zu bytes", n, size);
+	else if (bytes >= LARGE)
+		ask_for_large_pages(p, bytes);
 	return p;
 }
 

@@ -64,6 +64,12 @@ WIDE static void to_double(const float *restrict x, size_t p, double *restrict y
 		y[j] = (double)x[j];
 }
 
+WIDE static void to_float(const double *restrict x, size_t p, float *restrict y)
+{
+	for (size_t j = 0; j < p; j++)
+		y[j] = (float)x[j];
+}
+
 WIDE static void add_differences(const double *restrict y, const double *restrict first, size_t p, double *restrict sum,
 	double *restrict range)
 {
@@ -168,6 +174,19 @@ bool hs_row_frame_apply(
 		for (size_t j = 0; j < p; j++)
 			y[j] -= f->shift[j];
 	return true;
+}
+
+bool hs_row_frame_apply_f32(
+	const struct hs_row_frame *f, enum hs_row_type type, const void *x, double *row, float *y, double *row_part)
+{
+	*row_part = 0;
+	if (type == HS_ROW_F32 && !f->poisson && f->centre != HS_CENTRE_BOTH) {
+		centre_f32(x, f->shift, 1, f->n_chan, y);
+		return true;
+	}
+	const bool full = hs_row_frame_apply(f, type, x, true, row, row_part);
+	to_float(row, f->n_chan, y);
+	return full;
 }
 
 static bool frame_init(struct hs_row_frame *f, size_t n_chan, const struct hs_moments_options *o, struct hs_err *err)

@@ -78,6 +78,10 @@ size_t hs_moments_bytes(size_t n_rows, size_t n_chan, int threads);
 bool hs_row_frame_apply(
 	const struct hs_row_frame *f, enum hs_row_type type, const void *x, bool whole, double *y, double *row_part);
 
+/* The same with y whole and rounded to float32; row: room for n_chan values. */
+bool hs_row_frame_apply_f32(
+	const struct hs_row_frame *f, enum hs_row_type type, const void *x, double *row, float *y, double *row_part);
+
 /* Consecutive blocks, up to `wave` of them, to fn on the calling thread, in order, which runs its own parallel loops and may
  * deliver results in row order. A negative return stops the pass. */
 typedef int (*hs_wave_fn)(void *ctx, const struct hs_block *block, size_t n_blocks, struct hs_err *err);

@@ -197,15 +197,11 @@ static void project_rows(const struct project *q, const struct hs_block *b, doub
 			memset((char *)y + i * q->row_bytes, 0, q->row_bytes);
 			continue;
 		}
-		const bool full =
-			hs_row_frame_apply(&pca->frame, b->type, (const char *)b->x + i * in_bytes, true, row, &part[i]);
+		const void *x = (const char *)b->x + i * in_bytes;
+		const bool full = q->f32 ? hs_row_frame_apply_f32(&pca->frame, b->type, x, row, (float *)y + i * p, &part[i]) :
+			hs_row_frame_apply(&pca->frame, b->type, x, true, (double *)y + i * p, &part[i]);
 		if (!full)
 			part[i] = 0;
-		if (q->f32)
-			for (size_t j = 0; j < p; j++)
-				((float *)y)[i * p + j] = (float)row[j];
-		else
-			memcpy((double *)y + i * p, row, p * sizeof(double));
 	}
 }
 
