@@ -13,7 +13,7 @@ numbers() {
 }
 
 @test "every scene is a good file, on disk and through a pipe" {
-	[ "$(scenes | wc -l)" = 9 ]
+	[ "$(scenes | wc -l)" = 10 ]
 	local scene
 	for scene in $(scenes); do
 		gives 0 hsgen "$scene" --size 13x7x50 -o "$scene.nxs" || return 1
@@ -42,7 +42,7 @@ numbers() {
 
 @test "same seed: same values with 1, 2 and 7 threads; other seed: others" {
 	local scene
-	for scene in mixture nopure clusters peaks drift outliers eels; do
+	for scene in mixture nopure clusters peaks drift outliers eels compounds; do
 		hsgen "$scene" --size 33x21x64 -j 1 -f -o one.nxs
 		hsgen "$scene" --size 33x21x64 -j 2 -f -o two.nxs
 		hsgen "$scene" --size 33x21x64 -j 7 -f -o seven.nxs
@@ -169,7 +169,7 @@ numbers() {
 
 @test "one pixel, one channel, one line" {
 	local scene
-	for scene in mixture clusters peaks drift outliers eels; do
+	for scene in mixture clusters peaks drift outliers eels compounds; do
 		gives 0 hsgen "$scene" -k 1 --size 1x1x1 -f -o one.nxs || return 1
 		check one.nxs || return 1
 		gives 0 hsgen "$scene" -k 1 --size 50x1x3 -f -o line.nxs || return 1

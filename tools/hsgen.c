@@ -135,9 +135,8 @@ static void add_pixels(struct hs_signal *s, const struct hs_scene_options *o)
 static void add_energy(struct hs_signal *s, const struct hs_scene *scene, const struct hs_scene_options *o)
 {
 	double offset_ev, step_ev;
-	hs_scene_energy(scene, &offset_ev, &step_ev);
-	hs_signal_add_axis(s, hs_axis_uniform("energy", "eV", !strcmp(o->name, "eels") ? "energy loss" : "energy", HS_AXIS_SPECTRAL,
-		o->n_chan, offset_ev, step_ev));
+	const char *quantity = hs_scene_energy(scene, &offset_ev, &step_ev);
+	hs_signal_add_axis(s, hs_axis_uniform("energy", "eV", quantity, HS_AXIS_SPECTRAL, o->n_chan, offset_ev, step_ev));
 }
 
 static int write_data(struct hs_out *out, const struct hs_scene *scene, const struct hs_scene_options *o, enum hs_dtype dtype,
@@ -318,7 +317,7 @@ int main(int argc, char **argv)
 		HS_OPT_REAL(0, "purity", &p.purity, "P", 0, 1, "nopure: largest abundance"),
 		HS_OPT_REAL(0, "separation", &p.separation, "D", 0, 1e6, "clusters: distance of the nearest two, in standard deviations"),
 		HS_OPT_CHOICE(0, "profile", &p.profile, "lorentz|gauss", "peaks: their shape"),
-		HS_OPT_REAL(0, "drift", &p.drift_ev, "EV", 0, 1e6, "drift: largest shift to either side, in eV"),
+		HS_OPT_REAL(0, "drift", &p.drift_ev, "EV", 0, 1e6, "drift, compounds: largest shift to either side, in eV"),
 		HS_OPT_REAL(0, "outliers", &p.outliers, "SHARE", 0, 1, "outliers: share of the pixels"),
 		HS_OPT_REAL(0, "value", &p.value, "V", -1e300, 1e300, "constant: everywhere; gradient: the largest"),
 	};

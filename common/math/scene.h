@@ -31,7 +31,7 @@ struct hs_scene_options {
 	double sigma;                 /* of gauss noise, counts; also the yardstick of clusters */
 	double purity;                /* nopure: no abundance is above this */
 	double separation;            /* clusters: distance of the nearest two centroids, in standard deviations of a channel */
-	double drift_ev;              /* drift: largest shift to either side */
+	double drift_ev;              /* drift, compounds: largest shift to either side */
 	double outliers;              /* outliers: share of pixels */
 	double value;                 /* constant: everywhere; gradient: the largest. NAN: 0 and 1 */
 	uint64_t seed;
@@ -48,7 +48,8 @@ void hs_scene_free(struct hs_scene *scene);
 
 size_t hs_scene_n_comp(const struct hs_scene *scene);
 enum hs_scene_noise hs_scene_noise(const struct hs_scene *scene);             /* never AUTO */
-void hs_scene_energy(const struct hs_scene *scene, double *offset_ev, double *step_ev);
+/* Returns what the axis is called: "energy", "energy loss". */
+const char *hs_scene_energy(const struct hs_scene *scene, double *offset_ev, double *step_ev);
 
 /* n_rows spectra from pixel first_row on into out (n_rows x n_chan); parallel over rows. */
 void hs_scene_rows(const struct hs_scene *scene, size_t first_row, size_t n_rows, double *out);

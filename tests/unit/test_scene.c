@@ -406,6 +406,45 @@ static void peaks_are_as_said(void)
 	}
 }
 
+/* Without drift, compounds are shares of the stored endmembers; with it, those at energy minus drift: a rigid shift keeps what
+ * the backgrounds are, so the ratio of neighbouring channels far from edges follows the exponent. */
+static void compounds_mix_and_drift(void)
+{
+	struct hs_scene_options o = usual("compounds");
+	o.n_chan = 640;
+	o.noise = HS_NOISE_NONE;
+	o.drift_ev = 0;
+	const size_t n_pix = o.nx * o.ny, n = o.n_chan, k = 3;
+	struct hs_scene *still = made(&o);
+	o.drift_ev = 1;
+	struct hs_scene *moving = made(&o);
+	double *share = truth(still, "abundances", n_pix, k), *drift = truth(moving, "drift", n_pix, 1),
+	       *x = malloc(n_pix * n * sizeof *x), *y = malloc(n_pix * n * sizeof *y), worst = 0, worst_shift = 0, pure = 0;
+	const double *e = hs_scene_truth_spectra(still, truth_called(still, "endmembers"));
+	hs_scene_rows(still, 0, n_pix, x);
+	hs_scene_rows(moving, 0, n_pix, y);
+	for (size_t i = 0; i < n_pix; i++) {
+		for (size_t c = 0; c < n; c++) {
+			double model = 0;
+			for (size_t j = 0; j < k; j++)
+				model += share[i * k + j] * e[j * n + c];
+			worst = fmax(worst, fabs(x[i * n + c] / model - 1));
+		}
+		for (size_t c = 150; c < 190; c++) {          /* 350 .. 390 eV: no onset; the channel width is 1 eV */
+			const double d = drift[i], x0 = x[i * n + c], slope = (x[i * n + c + 1] - x[i * n + c - 1]) / 2,
+				     bend = x[i * n + c + 1] - 2 * x0 + x[i * n + c - 1];
+			worst_shift = fmax(worst_shift, fabs(y[i * n + c] / (x0 - d * slope + d * d / 2 * bend) - 1));
+		}
+		for (size_t j = 0; j < k; j++)
+			pure = fmax(pure, share[i * k + j]);
+	}
+	tap_ok(worst < 1e-12, "compounds: shares of the endmembers (off by %.1e)", worst);
+	tap_ok(worst_shift < 1e-5, "compounds: drift shifts spectra along the energy axis (off by %.1e)", worst_shift);
+	tap_ok(pure == 1, "compounds: there are pure pixels");
+	hs_scene_free(still), hs_scene_free(moving);
+	free(share), free(drift), free(x), free(y);
+}
+
 static void eels_is_a_power_law_and_edges(void)
 {
 	struct hs_scene_options o = usual("eels");
@@ -516,6 +555,7 @@ int main(void)
 	noise_is_as_said(HS_NOISE_GAUSS, -5, 2.5);
 	peaks_are_as_said();
 	eels_is_a_power_law_and_edges();
+	compounds_mix_and_drift();
 	plain_numbers();
 	refusals();
 	return tap_done();
