@@ -154,3 +154,96 @@ int hs_nearest_centroid(
 	free(g.row);
 	return verdict;
 }
+
+/* ---- order, and a partition as a whole ---- */
+
+struct rank {
+	size_t size, first, label;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct rank *x = a, *y = b;
+	if (x->size != y->size)
+		return (x->size < y->size) - (x->size > y->size);
+	return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : (x->label > y->label) - (x->label < y->label);
+}
+
+size_t hs_order_clusters(const int32_t *label, size_t n_rows, size_t k, size_t *from, struct hs_err *err)
+{
+	struct rank *rank = hs_alloc(k, sizeof *rank, err);
+	size_t occupied = 0;
+	if (!rank)
+		return 0;
+	for (size_t c = 0; c < k; c++)
+		rank[c] = (struct rank){ 0, n_rows, c };
+	for (size_t i = n_rows; i-- > 0;) {
+		if (label[i] < 0)
+			continue;
+		if ((size_t)label[i] >= k) {
+			hs_fail(err, HS_BUG, "row %zu has label %d of %zu clusters", i, label[i], k);
+			free(rank);
+			return 0;
+		}
+		rank[label[i]].size++;
+		rank[label[i]].first = i;
+	}
+	if (k)
+		qsort(rank, k, sizeof *rank, by_size);
+	for (size_t c = 0; c < k; c++) {
+		from[c] = rank[c].label;
+		occupied += rank[c].size > 0;
+	}
+	free(rank);
+	return occupied;
+}
+
+/* Labels take the numbers of their places. */
+static int renumber(struct hs_partition *part, struct hs_err *err)
+{
+	int32_t *place = hs_alloc(part->n_given, sizeof *place, err);
+	if (!place)
+		return -1;
+	for (size_t c = 0; c < part->n_given; c++)
+		place[part->from[c]] = (int32_t)c;
+	for (size_t i = 0; i < part->n_rows; i++) {
+		part->label[i] = part->label[i] < 0 ? -1 : place[part->label[i]];
+		part->n_used += part->label[i] >= 0;
+	}
+	free(place);
+	return 0;
+}
+
+int hs_partition_init(struct hs_partition *part, struct hs_rowsource *rows, int32_t *label, size_t k, struct hs_err *err)
+{
+	*part = (struct hs_partition){ .n_rows = rows->n_rows, .n_chan = rows->n_chan, .label = label, .n_given = k };
+	part->from = hs_alloc(k, sizeof *part->from, err);
+	if (part->from)
+		part->k = hs_order_clusters(label, rows->n_rows, k, part->from, err);
+	size_t cells;
+	if (!hs_failed(err) && !hs_mul(part->k, rows->n_chan, &cells))
+		hs_fail(err, HS_SYSTEM, "%zu clusters of %zu channels are more than memory can hold", part->k, rows->n_chan);
+	if (hs_failed(err) || renumber(part, err) < 0 || !(part->mean = hs_alloc(cells, sizeof *part->mean, err)) ||
+		!(part->spread = hs_alloc(cells, sizeof *part->spread, err)) ||
+		!(part->size = hs_alloc(part->k, sizeof *part->size, err)) ||
+		(part->k && hs_cluster_means(rows, label, part->k, part->mean, part->spread, part->size, err) < 0)) {
+		hs_partition_release(part);
+		return -1;
+	}
+	return 0;
+}
+
+void hs_partition_release(struct hs_partition *part)
+{
+	free(part->label);
+	free(part->from);
+	free(part->mean);
+	free(part->spread);
+	free(part->size);
+	*part = (struct hs_partition){ 0 };
+}
+
+double hs_partition_bytes(double n_rows, size_t n_chan, size_t k, int threads)
+{
+	return 4 * n_rows + (double)k * (16 * (double)n_chan + 48) + hs_cluster_bytes(n_rows, n_chan, k, threads);
+}

@@ -30,4 +30,27 @@ double hs_cluster_bytes(double n_rows, size_t n_chan, size_t k, int threads);
 int hs_nearest_centroid(
 	struct hs_rowsource *rows, const double *centroid, size_t k, bool unit, int32_t *label, struct hs_err *err);
 
+/* The clusters of labels 0 .. k-1 by size, largest first, of equal ones that with the lowest first row: from[c], room for k,
+ * is the label whose cluster comes at place c. Returns how many have members at all; labels without any come last. */
+size_t hs_order_clusters(const int32_t *label, size_t n_rows, size_t k, size_t *from, struct hs_err *err);
+
+/* A partition and what can be said of it whatever method found it. Owns its arrays; release accepts a zeroed struct.
+ * Invariants: cluster 0 is the largest, as above; no cluster is empty. */
+struct hs_partition {
+	size_t n_rows, n_chan;
+	size_t n_used;                /* rows with a label */
+	size_t k;
+	int32_t *label;               /* n_rows: 0 .. k-1, or -1 */
+	size_t n_given, *from;        /* labels there were before the order was made, and which of them came where */
+	double *mean, *spread;        /* k x n_chan: of the members as measured; standard deviation with divisor n */
+	size_t *size;                 /* k */
+};
+
+/* Describes label (n_rows values below k, malloc'ed, taken also on failure), one pass over rows. */
+int hs_partition_init(struct hs_partition *part, struct hs_rowsource *rows, int32_t *label, size_t k, struct hs_err *err);
+void hs_partition_release(struct hs_partition *part);
+
+/* Bytes hs_partition_init holds at its peak and, a part of them, keeps; at most. */
+double hs_partition_bytes(double n_rows, size_t n_chan, size_t k, int threads);
+
 #endif
