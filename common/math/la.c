@@ -146,7 +146,7 @@ int hs_la_eigh(double *a, size_t size, size_t n_vectors, double *value, double *
 	if (!size)
 		return 0;
 	/* far from 1, the absolute thresholds inside LAPACK would meet underflow; a power of two costs no bits */
-	const double scale = magnitude > 0 ? exp2(-ilogb(magnitude)) : 1;
+	const double scale = magnitude > 0 ? exp2(fmin(-ilogb(magnitude), 1000)) : 1;
 	for (size_t i = 0; i < size; i++)
 		for (size_t j = i; j < size; j++)
 			a[i * size + j] *= scale;
