@@ -1,6 +1,7 @@
 #include "math/pca.h"
 
 #include <cblas.h>
+#include <float.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -124,14 +125,24 @@ static int fix_signs(struct hs_pca *pca, struct hs_err *err)
 	for (size_t i = 0; pca->frame.poisson && i < k; i++)
 		for (size_t j = 0; j < p; j++)
 			pca->loadings[i * p + j] = pca->basis[i * p + j] * pca->frame.root_sum[j];
+	pca->sign = hs_alloc(k, sizeof(double), err);
+	if (!pca->sign)
+		return -1;
 	for (size_t i = 0; i < k; i++) {
-		if (hs_la_sign(pca->loadings + i * p, p) > 0)
+		pca->sign[i] = hs_la_sign(pca->loadings + i * p, p);
+		if (pca->sign[i] > 0)
 			continue;
 		cblas_dscal((int)p, -1, pca->basis + i * p, 1);
 		if (pca->frame.poisson)
 			cblas_dscal((int)p, -1, pca->loadings + i * p, 1);
 	}
 	return 0;
+}
+
+static void count_free(struct hs_pca *pca, size_t n_rows, size_t n_flat)
+{
+	pca->n_rows_free = n_rows;
+	pca->n_chan_free = pca->n_chan - n_flat - (pca->frame.centre == HS_CENTRE_BOTH && pca->n_chan > n_flat ? 1 : 0);
 }
 
 int hs_pca_init(struct hs_pca *pca, struct hs_moments *m, struct hs_rowsource *rows, size_t n_comp, struct hs_err *err)
@@ -145,8 +156,8 @@ int hs_pca_init(struct hs_pca *pca, struct hs_moments *m, struct hs_rowsource *r
 		.n_eig = n_eig,
 		.noise = m->noise };
 	m->frame = (struct hs_row_frame){ 0 };
-	pca->n_rows_free = degrees - m->n_empty;
-	pca->n_chan_free = p - m->n_flat - (pca->frame.centre == HS_CENTRE_BOTH && p > m->n_flat ? 1 : 0);
+	count_free(pca, degrees - m->n_empty, m->n_flat);
+	pca->floor = (double)(m->n_used > p ? m->n_used : p) * DBL_EPSILON;
 	pca->eigenvalue = hs_alloc(n_eig, sizeof(double), err);
 	pca->basis = pca->eigenvalue ? hs_alloc(pca->n_comp * p, sizeof(double), err) : NULL;
 	if (!pca->basis || solve(pca, m, rows, err) < 0)
@@ -154,8 +165,41 @@ int hs_pca_init(struct hs_pca *pca, struct hs_moments *m, struct hs_rowsource *r
 	return fix_signs(pca, err);
 }
 
+int hs_pca_adopt(struct hs_pca *pca, struct hs_survey *s, size_t n_eig, double *eigenvalue, size_t n_comp, double *basis, double floor,
+	struct hs_err *err)
+{
+	*pca = (struct hs_pca){ .frame = s->frame, .n_used = s->n_used, .n_chan = s->frame.n_chan, .n_comp = n_comp, .n_eig = n_eig,
+		.eigenvalue = eigenvalue, .total = s->total, .basis = basis, .noise = s->noise, .floor = floor };
+	s->frame = (struct hs_row_frame){ 0 };
+	count_free(pca, s->n_used - (pca->frame.centre == HS_CENTRE_NONE ? 0 : 1) - s->n_empty, s->n_flat);
+	double known = 0;
+	for (size_t i = 0; i < n_eig; i++) {
+		if (!isfinite(eigenvalue[i]))
+			return hs_fail(err, HS_BAD_DATA, "values are so large that their variance is beyond float64: divide them by their magnitude first");
+		known += eigenvalue[i];
+	}
+	pca->total = fmax(pca->total, known);         /* two sums of the same, apart by rounding when all are known */
+	return fix_signs(pca, err);
+}
+
+int hs_pca_keep(struct hs_pca *pca, size_t n_rows, double *score, double *part, struct hs_err *err)
+{
+	pca->score = score;
+	pca->part = part;
+	pca->n_rows = n_rows;
+	if (!score || !part)
+		return hs_fail(err, HS_BUG, "there are no scores to keep");
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t c = 0; c < pca->n_comp; c++)
+			score[i * pca->n_comp + c] *= pca->sign[c];
+	return 0;
+}
+
 void hs_pca_release(struct hs_pca *pca)
 {
+	free(pca->score);
+	free(pca->part);
+	free(pca->sign);
 	free(pca->frame.mean);
 	free(pca->frame.shift);
 	free(pca->frame.root_sum);
@@ -256,10 +300,38 @@ static int project_wave(void *ctx, const struct hs_block *block, size_t n_blocks
 	return q->put(q->ctx, block[0].first_row, n_rows, q->out, err);
 }
 
+/* The same from scores that are here already. */
+static int deliver_kept(const struct hs_pca *pca, size_t k, bool rebuild, hs_rows_put put, void *ctx, struct hs_err *err)
+{
+	const struct hs_row_frame *f = &pca->frame;
+	const size_t p = pca->n_chan, width = rebuild ? p : k, strip = hs_block_rows(width);
+	float *out = hs_alloc(strip, width * sizeof *out, err);
+	int verdict = out ? 0 : -1;
+	for (size_t first = 0; first < pca->n_rows && verdict == 0; first += strip) {
+		const size_t n = least(strip, pca->n_rows - first);
+#pragma omp parallel for num_threads(hs_par_threads())
+		for (size_t i = 0; i < n; i++) {
+			const double *t = pca->score + (first + i) * pca->n_comp, part = pca->part[first + i];
+			for (size_t j = 0; j < width; j++) {
+				double v = rebuild ? k ? cblas_ddot((int)k, t, 1, pca->basis + j, (int)p) : 0 : t[j];
+				v = f->poisson ? v * part : v;
+				if (rebuild)
+					v = f->poisson ? v * f->root_sum[j] : v + f->shift[j] + part;
+				out[i * width + j] = isnan(part) ? NAN : (float)v;
+			}
+		}
+		verdict = put(ctx, first, n, out, err);
+	}
+	free(out);
+	return verdict;
+}
+
 static int project(const struct hs_pca *pca, struct hs_rowsource *rows, size_t k, bool rebuild, hs_rows_put put, void *ctx,
 	struct hs_err *err)
 {
 	const size_t p = pca->n_chan, threads = (size_t)hs_par_threads(), wave = wave_for(threads), block_rows = rows->block_rows;
+	if (pca->score && k <= pca->n_comp && rows->n_rows == pca->n_rows)
+		return deliver_kept(pca, k, rebuild, put, ctx, err);
 	if (rows->n_chan != p)
 		return hs_fail(err, HS_BAD_DATA, "components have %zu channels, the spectra %zu", p, rows->n_chan);
 	if (k > pca->n_comp)
