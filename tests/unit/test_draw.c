@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "draw/curve.h"
+#include "draw/dendrogram.h"
 #include "draw/labels.h"
 #include "draw/map.h"
 #include "draw/png.h"
@@ -468,6 +469,49 @@ static void check_figure(const char *what, struct hs_panel *panel, size_t n)
 		hs_panel_release(&panel[i]);
 }
 
+static void test_dendrogram(void)
+{
+	struct hs_err err = { 0 };
+	struct hs_panel panel = { 0 };
+	struct hs_palette palette;
+	struct picture p;
+	/* {0 1}, {2 3}, {4 {2 3}}, all: cut into two, the three leaves 2 3 4 are the larger cluster */
+	double left[] = { 0, 2, 4, 5 }, right[] = { 1, 3, 6, 7 }, height[] = { 1, 2, 3, 9 }, size[] = { 2, 2, 3, 5 };
+	struct hs_dendrogram_plot d = { .title = "merges", .height_name = "distance", .n = 5, .left = left, .right = right,
+		.height = height, .size = size, .n_clusters = 2 };
+	tap_ok(hs_dendrogram_panel(&d, &panel, &err) == 0, "a dendrogram panel %s", err.text);
+	struct hs_str out = drawn(&panel, 1, HS_PICTURE_PNG, 400, 300, &err);
+	tap_ok(read_png(out.text, out.len, &p), "is drawn");
+	hs_palette_init(&palette);
+	const size_t large = count_colour(&p, hs_palette_at(&palette, 0)), small = count_colour(&p, hs_palette_at(&palette, 1)),
+		     third = count_colour(&p, hs_palette_at(&palette, 2));
+	tap_ok(large > 1.3 * (double)small && small > 20 && !third, "branches have the colours of two clusters: %zu and %zu px", large, small);
+	free(p.rgb);
+	hs_str_release(&out);
+	check_figure("a dendrogram", &panel, 1);
+
+	/* 5000 leaves in a chain: forty branches are drawn */
+	enum { N = 5000 };
+	double *v = calloc(4 * N, sizeof *v);
+	for (size_t i = 0; i + 1 < N; i++) {
+		v[i] = i ? (double)(N + i - 1) : 0;
+		v[N + i] = (double)(i + 1);
+		v[2 * N + i] = (double)i;
+		v[3 * N + i] = (double)(i + 2);
+	}
+	d = (struct hs_dendrogram_plot){ .n = N, .left = v, .right = v + N, .height = v + 2 * N, .size = v + 3 * N, .n_clusters = 7 };
+	tap_ok(hs_dendrogram_panel(&d, &panel, &err) == 0, "a chain of 5000 %s", err.text);
+	check_figure("a long chain", &panel, 1);
+
+	right[2] = 2;
+	d = (struct hs_dendrogram_plot){ .n = 5, .left = left, .right = right, .height = height, .size = size };
+	tap_ok(hs_dendrogram_panel(&d, &panel, &err) < 0 && err.status == HS_BAD_DATA, "a node used twice is refused: %s", err.text);
+	err = (struct hs_err){ 0 };
+	right[2] = 8;
+	tap_ok(hs_dendrogram_panel(&d, &panel, &err) < 0 && err.status == HS_BAD_DATA, "a node not made yet is refused");
+	free(v);
+}
+
 static void test_map_figure(void)
 {
 	struct hs_err err = { 0 };
@@ -739,6 +783,7 @@ int main(void)
 	test_axes();
 	test_png();
 	test_map_figure();
+	test_dendrogram();
 	test_peaks();
 	test_panels();
 	test_terminal();
