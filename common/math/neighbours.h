@@ -70,7 +70,13 @@ int hs_neighbours_count(const struct hs_neighbours *tree, double radius, size_t 
 ptrdiff_t hs_neighbours_within(const struct hs_neighbours *tree, const double *q, double radius, uint32_t *row, size_t room,
 	struct hs_err *err);
 
-/* For modules that walk the tree themselves, all in scaled coordinates: the coordinates of the point at a position; squared
+/* For modules that walk the tree themselves. fn for every leaf, in parallel, in no particular order, with room for the
+ * coordinates of a point and `scratch` bytes of the thread's own. 0, 1 when stopped, -1. */
+typedef void (*hs_leaf_fn)(void *ctx, size_t leaf, double *q, void *scratch);
+int hs_neighbours_each(const struct hs_neighbours *tree, size_t scratch, hs_leaf_fn fn, void *ctx, hs_stop_fn stop,
+	void *stop_ctx, struct hs_err *err);
+
+/* The same modules need, all in scaled coordinates: the coordinates of the point at a position; squared
  * distances of q to the points of a leaf (HS_LEAF values, those beyond its last are undefined), and to the nearest and the
  * farthest place of a node's box. */
 void hs_neighbours_place(const struct hs_neighbours *tree, size_t position, double *q);
@@ -78,8 +84,7 @@ void hs_neighbours_leaf2(const struct hs_neighbours *tree, size_t leaf, const do
 double hs_neighbours_near2(const struct hs_neighbours *tree, size_t node, const double *q);
 double hs_neighbours_far2(const struct hs_neighbours *tree, size_t node, const double *q);
 
-/* The square to compare with for a radius in the unit of the points: the largest s with sqrt(s) <= radius is not sought, s is
- * radius^2 rounded, as everybody has it. */
+/* The square, scaled, to compare with for a radius in the unit of the points: radius^2, rounded. */
 double hs_neighbours_radius2(const struct hs_neighbours *tree, double radius);
 
 #endif
