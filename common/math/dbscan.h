@@ -45,7 +45,8 @@ struct hs_dbscan {
 struct hs_dbscan_options hs_dbscan_defaults(size_t d);
 
 /* x: n x d. Errors: HS_USAGE for min_points of 0 or eps not a number; HS_BAD_DATA as hs_neighbours_new; HS_SYSTEM. */
-int hs_dbscan(const double *x, size_t n, size_t d, const struct hs_dbscan_options *opt, struct hs_dbscan *out, struct hs_err *err);
+int hs_dbscan(
+	const double *x, size_t n, size_t d, const struct hs_dbscan_options *opt, struct hs_dbscan *out, struct hs_err *err);
 void hs_dbscan_release(struct hs_dbscan *result);
 
 /* The k-dist graph: distances to the (min_points - 1)-th nearest other point, ascending, n; and where its knee is. For
