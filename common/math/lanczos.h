@@ -1,9 +1,9 @@
 /* lanczos - a few of the largest eigenvalues of a large symmetric operator, with their vectors.
  *
  * Block Lanczos with full orthogonalisation and thick restarts: the basis keeps the best Ritz vectors and goes on from the
- * residual block (Wu, Simon, SIAM J. Matrix Anal. Appl. 22 (2000) 602, in blocks of HS_LANCZOS_BLOCK, so that multiple eigenvalues
- * are found with their multiplicity up to that). Eigenvectors that are known beforehand are locked: the basis is kept orthogonal
- * to them.
+ * residual block (Wu, Simon, SIAM J. Matrix Anal. Appl. 22 (2000) 602, in blocks of HS_LANCZOS_BLOCK, so that multiple
+ * eigenvalues are found with their multiplicity up to that). Eigenvectors that are known beforehand are locked: the basis is
+ * kept orthogonal to them.
  *
  * The operator is a function of a block of vectors; it may be parallel inside, and must give the same bits for any number of
  * threads. Start vectors are normal random numbers from the seed. */

@@ -15,10 +15,10 @@ struct hs_edge {
 	uint32_t a, b;                /* rows, a < b */
 };
 
-/* n - 1 edges in ascending order of (d2, a, b) to edge. reach2: squared core distance of each row, scaled (hs_neighbours_reach), or
- * NULL for plain Euclidean distance. 0, 1 when stopped, -1. */
-int hs_spanning_tree(const struct hs_neighbours *tree, const double *reach2, struct hs_edge *edge, hs_stop_fn stop, void *stop_ctx,
-	struct hs_err *err);
+/* n - 1 edges in ascending order of (d2, a, b) to edge. reach2: squared core distance of each row, scaled
+ * (hs_neighbours_reach), or NULL for plain Euclidean distance. 0, 1 when stopped, -1. */
+int hs_spanning_tree(const struct hs_neighbours *tree, const double *reach2, struct hs_edge *edge, hs_stop_fn stop,
+	void *stop_ctx, struct hs_err *err);
 
 /* Bytes it holds at its peak, beside the tree and the edges. */
 double hs_spanning_bytes(double n, size_t d);
