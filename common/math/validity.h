@@ -1,4 +1,4 @@
-/* validity - how good a partition is, and how many clusters there are.
+/* validity - how good a partition is. How many clusters there are is in choose.h.
  *
  * Silhouettes need all pairs of rows and are taken on a random sample (Rousseeuw, J. Comput. Appl. Math. 20 (1987) 53);
  * Calinski-Harabasz (Commun. Stat. 3 (1974) 1) and Davies-Bouldin (IEEE PAMI 1 (1979) 224) use all rows. Labels are
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/rowsource.h"
-#include "math/kmeans.h"
+#include "math/choose.h"
 
 #define HS_SILHOUETTE_ROWS 2000
 
@@ -53,35 +53,5 @@ struct hs_dispersion {
 /* Two passes. */
 int hs_dispersion(
 	struct hs_rowsource *rows, const int32_t *label, size_t k, bool unit, struct hs_dispersion *out, struct hs_err *err);
-
-/* Mean adjusted Rand index over all pairs of n_sets labellings (n_sets x n) of the same things; 1 for fewer than two. */
-int hs_stability(const int32_t *label, size_t n_sets, size_t n, double *ari, struct hs_err *err);
-
-#define HS_STABLE_ARI 0.9
-
-struct hs_k_row {
-	size_t k;                     /* asked */
-	size_t found;                 /* clusters k-means came back with */
-	double inertia, silhouette, calinski_harabasz, davies_bouldin, stability;
-	size_t n_iter;
-	enum hs_kmeans_status status;
-};
-
-struct hs_k_table {
-	size_t n;
-	struct hs_k_row *row;         /* k_min .. k_max, or fewer when stopped */
-	size_t best;                  /* index of the chosen row */
-	bool unstable;                /* none was stable: best is by silhouette alone */
-	bool stopped;
-	struct hs_kmeans result;      /* of the chosen k */
-};
-
-/* Runs k-means for each k of k_min .. k_max (k_min >= 2) and chooses the one with the largest silhouette among those with
- * stability above HS_STABLE_ARI; ties: the smallest k. opt->k is not looked at. Stability: k-means on six random halves of the
- * silhouette sample, whose centroids label the whole sample, mean pairwise adjusted Rand index (Ben-Hur, Elisseeff, Guyon,
- * Pac. Symp. Biocomput. 2002, 6). A k that finds fewer clusters than asked is never chosen unless none finds its number. */
-int hs_choose_k(struct hs_rowsource *rows, size_t k_min, size_t k_max, const struct hs_kmeans_options *opt,
-	struct hs_k_table *out, struct hs_err *err);
-void hs_k_table_release(struct hs_k_table *table);
 
 #endif
