@@ -38,7 +38,7 @@ help_is_short() {
 	[ "$long" = "$output" ] || fails "-h and --help differ"
 	n=$(wc -l <<< "$output")
 	[ "$n" -le 45 ] || fails "$n lines of help"
-	[ "$(wc -L <<< "$output")" -le 130 ] || fails "a line of help is wider than 130"
+	[ "$(wc -L <<< "$output")" -le 90 ] || fails "a line of help is wider than 90"
 	says "usage: $1" && says "example: "
 }
 

@@ -134,6 +134,19 @@ grid() {
 	[ ! -e no.png ]
 }
 
+@test "how the number of clusters was chosen stands beside the labels, the choice marked" {
+	hsgen clusters -k 3 --size 24x20x32 --separation 12 | hscluster --k-max 6 -o clusters.nxs
+	hsplot --terminal clusters.nxs > all.txt
+	hsplot --terminal -d choice clusters.nxs > choice.txt
+	[[ "$(cat all.txt)" == *choice* && "$(cat choice.txt)" == *choice* ]]
+	hsplot --svg -d choice clusters.nxs -o choice.svg && hsplot -k labels clusters.nxs -o labels.png && hsplot clusters.nxs -o all.png
+	local all labels
+	all=$(size all.png) labels=$(size labels.png)
+	[ "${all%x*}" -gt "${labels%x*}" ]
+	refuses 2 hsplot -k dendrogram clusters.nxs -o no.png
+	says "holds no merges"
+}
+
 @test "every shape has a picture: line, frames, 4-D, complex, points, one pixel, one channel, nothing but NaN" {
 	local g energy='e = ("energy", np.linspace(280, 320, 9), "eV", "SPECTRAL")' point='p = ("point", np.arange(30), "1", "POINT_CLOUD")
 coords = [("x", np.arange(30) % 7 * 1., "nm", [0]), ("y", np.arange(30) // 7 * 1., "nm", [0])]'

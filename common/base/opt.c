@@ -172,23 +172,42 @@ static void synopsis(const struct hs_opt *o, struct hs_str *out)
 		hs_str_addf(out, " %s%s%s", o->metavar, o->words ? "|" : "", o->words ? o->words : "");
 }
 
+enum { TEXT_COLUMN = 28, HELP_COLUMNS = 80 };
+
+/* text at TEXT_COLUMN, broken behind spaces and bars so that a terminal of 80 columns shows it whole. */
+static void add_wrapped(struct hs_str *out, const char *text)
+{
+	const size_t room = HELP_COLUMNS - TEXT_COLUMN;
+	while (strlen(text) > room) {
+		size_t end = room;
+		while (end > 0 && text[end - 1] != ' ' && text[end - 1] != '|')
+			end--;
+		if (!end)
+			break;
+		hs_str_add_bytes(out, text, text[end - 1] == ' ' ? end - 1 : end);
+		hs_str_addf(out, "\n%*s", TEXT_COLUMN, "");
+		text += end;
+	}
+	hs_str_addf(out, "%s\n", text);
+}
+
 void hs_opt_help(const struct hs_opt_table *table, struct hs_str *out)
 {
-	enum { TEXT_COLUMN = 28 };
 	for (size_t i = 0; i < table->n; i++) {
 		const struct hs_opt *o = &table->row[i];
 		if (o->rare)
 			continue;
-		struct hs_str left = { 0 }, value = { 0 };
+		struct hs_str left = { 0 }, text = { 0 }, value = { 0 };
 		synopsis(o, &left);
-		hs_str_addf(out, "  %-*s", TEXT_COLUMN - 3, hs_str_get(&left));
-		hs_str_addf(out, " %s", o->help);
+		hs_str_addf(out, "  %-*s ", TEXT_COLUMN - 3, hs_str_get(&left));
+		hs_str_add(&text, o->help);
 		if (o->kind == HS_OPT_CHOICE_KIND)
-			hs_str_addf(out, ": %s", o->words);
+			hs_str_addf(&text, ": %s", o->words);
 		if (wants_value(o) && hs_opt_value(o, &value))
-			hs_str_addf(out, " [%s]", hs_str_get(&value));
-		hs_str_add(out, "\n");
+			hs_str_addf(&text, " [%s]", hs_str_get(&value));
+		add_wrapped(out, hs_str_get(&text));
 		hs_str_release(&left);
+		hs_str_release(&text);
 		hs_str_release(&value);
 	}
 }

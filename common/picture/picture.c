@@ -6,12 +6,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "picture/cloud.h"
+#include "picture/companions.h"
 #include "picture/panels.h"
 #include "picture/summary.h"
 
 enum {
 	MOST_MAPS = 25,               /* of a montage nobody chose; longer stacks are summed up */
-	MOST_TOGETHER = 4,            /* component spectra in a small panel; more are drawn one above the other */
 	MOST_CURVES = 40              /* beyond that curves are drawn as a map, one a row */
 };
 
@@ -49,17 +49,14 @@ static bool is_labels(const struct hs_signal *s)
 	return !hs_dtype_is_float(s->dtype) && !hs_dtype_is_complex(s->dtype) && strstr(s->name, "label");
 }
 
-static bool is_variance(const struct hs_signal *s)
-{
-	return s->rank == 1 && (!strcmp(s->name, "variance") || strstr(s->quantity, "variance ratio"));
-}
-
 static enum hs_show usual(const struct hs_maker *m, enum form form)
 {
 	if (is_labels(m->s))
 		return HS_SHOW_LABELS;
-	if (is_variance(m->s))
+	if (hs_is_variance(m->s))
 		return HS_SHOW_SCREE;
+	if (hs_is_dendrogram(m->s))
+		return HS_SHOW_DENDROGRAM;
 	switch (form) {
 	case FORM_SPECTRUM: return HS_SHOW_CURVES;
 	case FORM_CURVES: return m->s->axis[0].n > MOST_CURVES && !m->wish->components ? HS_SHOW_IMAGE : HS_SHOW_CURVES;
@@ -114,6 +111,8 @@ static int show_curves(struct hs_maker *m, enum form form, struct hs_err *err)
 {
 	const struct hs_axis *x = &m->s->axis[m->s->rank - 1];
 	const uint8_t *mask;
+	if (hs_is_choice(m->s) && m->wish->show == HS_SHOW_AUTO)
+		return hs_companion_choice(m, m->signal, err);
 	const size_t n = form == FORM_SPECTRUM ? 1 : m->s->axis[0].n;
 	if (form != FORM_SPECTRUM && form != FORM_CURVES && form != FORM_LINE)
 		return hs_fail(err, HS_USAGE, "--kind curves: %s holds no curves (a cube has --at)", hs_in_path(m->in, m->signal));
@@ -140,44 +139,11 @@ static int show_scree(struct hs_maker *m, enum form form, struct hs_err *err)
 	return hs_panel_scree(m, m->signal, n_kept, err);
 }
 
-/* The spectra (or patterns) and the variance that belong to component maps. */
-static int add_companions(struct hs_maker *m, struct hs_err *err)
+static int show_dendrogram(struct hs_maker *m, struct hs_err *err)
 {
-	static const char *const spectra[] = { "loadings", "endmembers", "components", "sources" };
-	const struct hs_axis *component = &m->s->axis[0];
-	size_t k;
-	for (size_t i = 0; i < HS_LEN(spectra); i++) {
-		if (!hs_session_sibling(m->in, m->signal, spectra[i], &k) || k == m->signal)
-			continue;
-		const struct hs_signal *s = hs_in_signal(m->in, k);
-		if (s->axis[0].n != component->n || (s->rank != 2 && !(s->rank == 3 && s->sig_rank == 2)))
-			continue;
-		double *v = hs_maker_other(m, k, err);
-		if (!v)
-			return hs_failed(err) ? -1 : 0;
-		if (s->rank == 2) {
-			if (hs_panel_rows(m, s->title, s, &s->axis[1], v, NULL, m->chosen, m->n_chosen, false, err) < 0)
-				return -1;
-			struct hs_curves *curves = &m->plan->drawing[m->plan->n - 1].curves;
-			curves->stacked |= m->n_chosen > MOST_TOGETHER;
-			curves->zero_line &= !curves->stacked;
-		}
-		const enum hs_limits limits = m->limits;
-		m->limits = HS_LIMITS_ROBUST;         /* limits were given for the maps */
-		const size_t first = m->plan->n;
-		for (size_t c = 0; c < m->n_chosen && s->rank == 3; c++) {
-			char *name = hs_maker_place(component, m->chosen[c]);
-			const char *title = hs_plan_keep(m->plan, hs_must_printf("%s, %s", s->title, name));
-			free(name);
-			hs_panel_map(m, title, s, v + m->chosen[c] * s->axis[1].n * s->axis[2].n, NULL, &s->axis[1], &s->axis[2]);
-		}
-		if (s->rank == 3)
-			hs_panel_balance(m, first);
-		m->limits = limits;
-	}
-	if (!hs_session_sibling(m->in, m->signal, "variance", &k) || !is_variance(hs_in_signal(m->in, k)))
-		return 0;
-	return hs_panel_scree(m, k, component->n, err);
+	if (!hs_is_dendrogram(m->s))
+		return hs_fail(err, HS_USAGE, "--kind dendrogram: %s holds no merges", hs_in_path(m->in, m->signal));
+	return need_no_choice(m, err) < 0 ? -1 : hs_companion_dendrogram(m, m->signal, err);
 }
 
 /* The maps of a stack: its slices; of a cube: single channels. */
@@ -239,7 +205,7 @@ static int show_maps(struct hs_maker *m, enum form form, bool companions, struct
 	else
 		return hs_fail(err, HS_USAGE, "--kind maps: %s holds no maps", hs_in_path(m->in, m->signal));
 	m->plan->n_main = m->plan->n;
-	return verdict == 0 && companions && (form == FORM_STACK || form == FORM_POINT_STACK) ? add_companions(m, err) : verdict;
+	return verdict == 0 && companions && (form == FORM_STACK || form == FORM_POINT_STACK) ? hs_companions_of_maps(m, err) : verdict;
 }
 
 /* Row i of a map that is one line of pixels is masked as a whole. */
@@ -281,24 +247,6 @@ static int show_image(struct hs_maker *m, enum form form, struct hs_err *err)
 
 /* ------------------------------------------------------------------ labels */
 
-/* Clusters found among scores have their spectra beside the centroids: those are what a reader knows. */
-static int add_centroids(struct hs_maker *m, struct hs_err *err)
-{
-	size_t k;
-	if (!hs_session_sibling(m->in, m->signal, "centroid_spectra", &k) && !hs_session_sibling(m->in, m->signal, "centroids", &k))
-		return 0;
-	const struct hs_signal *s = hs_in_signal(m->in, k);
-	if (s->rank != 2)
-		return 0;
-	const double *v = hs_maker_other(m, k, err);
-	if (!v)
-		return hs_failed(err) ? -1 : 0;
-	double *sigma = hs_in_read_companion(m->in, k, "data_errors", hs_signal_count(s));
-	if (sigma)
-		hs_plan_keep(m->plan, sigma);
-	return hs_panel_rows(m, sigma ? "centroids ± σ" : "centroids", s, &s->axis[1], v, sigma, NULL, s->axis[0].n, false, err);
-}
-
 static int show_labels(struct hs_maker *m, enum form form, bool companions, struct hs_err *err)
 {
 	const struct hs_signal *s = m->s;
@@ -332,7 +280,7 @@ static int show_labels(struct hs_maker *m, enum form form, bool companions, stru
 				&s->axis[s->rank - 1], n_labels);
 		}
 	}
-	return companions ? add_centroids(m, err) : 0;
+	return companions ? hs_companions_of_labels(m, err) : 0;
 }
 
 static int show_cube(struct hs_maker *m, enum form form, bool image_only, struct hs_err *err)
@@ -375,6 +323,7 @@ static int show(struct hs_maker *m, enum form form, struct hs_err *err)
 	case HS_SHOW_LABELS: return show_labels(m, form, free_choice, err);
 	case HS_SHOW_CURVES: return show_curves(m, form, err);
 	case HS_SHOW_SCREE: return show_scree(m, form, err);
+	case HS_SHOW_DENDROGRAM: return show_dendrogram(m, err);
 	case HS_SHOW_CUBE: return show_cube(m, form, false, err);
 	default: break;
 	}

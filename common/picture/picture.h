@@ -2,8 +2,10 @@
  *
  *	spectrum, component spectra     curves, with a band where there are data_errors
  *	cube                            sum image and mean spectrum (or mean pattern), marks and curves at chosen pixels
- *	component maps                  the maps; beside them the spectra and the explained variance of the same step
- *	labels                          label map; beside it the centroids of the same step in the same colours
+ *	component maps                  the maps; beside them, of the same step, spectra, explained variance, residual, choice of k
+ *	labels                          label map; beside it, in the same colours, the centroids and the dendrogram of the same step
+ *	merges                          a dendrogram
+ *	numbers tried                   their figures of merit, the chosen one marked
  *	image, line scan                a map
  *	scattered points                coloured dots where they were measured
  * Complex values are shown by magnitude. Masked pixels and values that are not finite are "no value". Cubes are summed as

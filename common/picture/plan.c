@@ -41,6 +41,7 @@ static int make_panel(const struct hs_drawing *d, struct hs_panel *panel, struct
 	case HS_DRAWING_LABELS: return hs_labels_panel(&d->labels, panel, err);
 	case HS_DRAWING_CURVES: return hs_curves_panel(&d->curves, panel, err);
 	case HS_DRAWING_SCREE: return hs_scree_panel(&d->scree, panel, err);
+	case HS_DRAWING_DENDROGRAM: return hs_dendrogram_panel(&d->dendrogram, panel, err);
 	}
 	return hs_fail(err, HS_BUG, "a drawing of no kind");
 }
@@ -114,14 +115,18 @@ int hs_plan_preview(const struct hs_plan *plan, size_t columns, bool colour, str
 	free(title);
 	for (size_t i = 0; i < plan->n && verdict == 0; i++) {
 		const struct hs_drawing *d = &plan->drawing[i];
-		const struct hs_curve scree = { .y = d->scree.ratio, .n = d->scree.n, .stroke = HS_STROKE_LINE_DOT };
+		const struct hs_curve scree = { .y = d->scree.ratio, .n = d->scree.n, .stroke = HS_STROKE_LINE_DOT },
+				      heights = { .y = d->dendrogram.height, .n = d->dendrogram.n - 1, .stroke = HS_STROKE_LINE };
 		const struct hs_curves screes = { .title = d->scree.title, .x_name = "component", .y_name = "explained variance ratio",
-			.curve = &scree, .n_curves = 1, .log_y = true, .integer_x = true };
+			.curve = &scree, .n_curves = 1, .log_y = true, .integer_x = true },
+			merges = { .title = d->dendrogram.title, .x_name = "merge", .y_name = d->dendrogram.height_name,
+			.y_unit = d->dendrogram.height_unit, .curve = &heights, .n_curves = 1, .integer_x = true };
 		switch (d->kind) {
 		case HS_DRAWING_MAP: verdict = hs_terminal_map(&d->map, columns, colour, out, err); break;
 		case HS_DRAWING_LABELS: verdict = hs_terminal_labels(&d->labels, columns, colour, out, err); break;
 		case HS_DRAWING_CURVES: verdict = hs_terminal_curves(&d->curves, columns, CURVE_LINES, colour, out, err); break;
 		case HS_DRAWING_SCREE: verdict = hs_terminal_curves(&screes, columns, CURVE_LINES, colour, out, err); break;
+		case HS_DRAWING_DENDROGRAM: verdict = hs_terminal_curves(&merges, columns, CURVE_LINES, colour, out, err); break;
 		}
 	}
 	return verdict;

@@ -5,13 +5,15 @@
 #define HS_PICTURE_PLAN_H
 
 #include "draw/curve.h"
+#include "draw/dendrogram.h"
 #include "draw/figure.h"
 #include "draw/labels.h"
 #include "draw/map.h"
 #include "draw/png.h"
 #include "draw/scree.h"
 
-enum hs_drawing_kind { HS_DRAWING_MAP, HS_DRAWING_LABELS, HS_DRAWING_CURVES, HS_DRAWING_SCREE };
+enum hs_drawing_kind { HS_DRAWING_MAP, HS_DRAWING_LABELS, HS_DRAWING_CURVES, HS_DRAWING_SCREE,
+	HS_DRAWING_DENDROGRAM };
 
 struct hs_drawing {
 	enum hs_drawing_kind kind;
@@ -19,6 +21,7 @@ struct hs_drawing {
 	struct hs_labels labels;
 	struct hs_curves curves;
 	struct hs_scree scree;
+	struct hs_dendrogram_plot dendrogram;
 };
 
 struct hs_plan {

@@ -6,8 +6,9 @@
 
 #include "cli/pixels.h"
 
-enum hs_show { HS_SHOW_AUTO, HS_SHOW_MAPS, HS_SHOW_LABELS, HS_SHOW_CURVES, HS_SHOW_SCREE, HS_SHOW_IMAGE, HS_SHOW_CUBE };
-#define HS_SHOW_WORDS "auto|maps|labels|curves|scree|image|cube"
+enum hs_show { HS_SHOW_AUTO, HS_SHOW_MAPS, HS_SHOW_LABELS, HS_SHOW_CURVES, HS_SHOW_SCREE, HS_SHOW_IMAGE, HS_SHOW_CUBE,
+	HS_SHOW_DENDROGRAM };
+#define HS_SHOW_WORDS "auto|maps|labels|curves|scree|image|cube|dendrogram"
 
 /* Texts are NULL when not asked for. */
 struct hs_wish {
