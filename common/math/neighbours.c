@@ -49,8 +49,8 @@ double hs_neighbours_near2(const struct hs_neighbours *tree, size_t node, const 
 	const double *low = tree->box + node * 2 * d, *high = low + d;
 	double sum = 0;
 	for (size_t c = 0; c < d; c++) {
-		const double under = low[c] - q[c], over = q[c] - high[c], t = under > over ? under : over;
-		sum += t > 0 ? t * t : 0;
+		const double under = low[c] - q[c], over = q[c] - high[c], out = under > over ? under : over, t = out > 0 ? out : 0;
+		sum += t * t;
 	}
 	return sum;
 }

@@ -23,7 +23,7 @@
 
 #include "base/err.h"
 
-enum { HS_LEAF = 16 };
+enum { HS_LEAF = 32 };
 
 /* Inner nodes and leaves in heap order: node i has children 2i+1 and 2i+2. Positions are places in the order of the tree, in
  * which the points of a node are consecutive; rows are the numbers of the points as they were given. Read-only. */
