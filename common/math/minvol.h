@@ -1,7 +1,7 @@
 /* minvol - nonnegative factorisation of minimal volume: endmembers without pure pixels that are spectra, nowhere below zero.
  *
  * Leplat, Ang, Gillis (IEEE ICASSP 2019, 3402):
- *	minimise  1/2 |X - W H|^2 + lambda ln det(H H^T + delta I)    with H >= 0 and the rows of W on the unit simplex
+ *	minimise  |X - W H|^2 + lambda ln det(H H^T + delta I)    with H >= 0 and the rows of W on the unit simplex
  * W n x k abundances, H k x n_chan endmembers. The logarithm is majorised at the present H, which leaves two quadratic problems,
  * each given ten accelerated projected gradient steps a turn. The data are projected on their affine subspace (X = 1 m + Z V), so
  * that products with X cost n x k^2, no pass over the cube is made, and memory is 4 n x k.
@@ -16,8 +16,7 @@
 struct hs_minvol_options {
 	double lambda;                /* relative weight of the volume, > 0; < 0: 0.1 */
 	double delta;                 /* > 0 */
-	double noise;                 /* standard deviation of a coordinate of z: the misfit at the start counts as n (k - 1) noise^2
-	                               * at least */
+	double beyond;                /* mean squared distance of a row from the subspace: part of the misfit at the start */
 	size_t max_iter;              /* turns, >= 1 */
 	double tol;                   /* ends when the objective falls by less than tol of itself */
 	bool (*stop)(void *ctx);      /* may be NULL */
@@ -37,7 +36,7 @@ int hs_minvol(const struct hs_cloud *cloud, const double *mean, const double *ax
 	const struct hs_minvol_options *options, double *spectrum, struct hs_minvol *out, struct hs_err *err);
 
 /* lambda automatic, delta 0.1, 200 turns, tol 1e-6. */
-struct hs_minvol_options hs_minvol_defaults(double noise);
+struct hs_minvol_options hs_minvol_defaults(void);
 
 /* Bytes it holds at its peak. */
 size_t hs_minvol_bytes(size_t n, size_t n_chan, size_t k);

@@ -450,27 +450,29 @@ static int group_block(void *ctx, int thread, const struct hs_block *block, stru
 	return 0;
 }
 
-int hs_reduce_group_means(const struct hs_reduced *r, struct hs_rowsource *rows, const size_t *member, size_t n_groups,
-	size_t n_members, double *mean, struct hs_err *err)
+int hs_reduce_group_means(const struct hs_reduced *r, struct hs_rowsource *rows, const size_t *member, const size_t *n_members,
+	size_t n_groups, double *mean, struct hs_err *err)
 {
-	const size_t p = r->n_chan, n = n_groups * n_members, n_sums = n_groups * p;
-	if (!n)
-		return hs_fail(err, HS_BUG, "the mean of no spectra is asked for");
-	struct member *list = hs_alloc(n, sizeof *list, err);
+	const size_t p = r->n_chan, n_sums = n_groups * p;
+	struct groups g = { .n_chan = p };
+	for (size_t i = 0; i < n_groups; i++)
+		g.n += n_members[i];
+	struct member *list = hs_alloc(g.n, sizeof *list, err);
 	struct hs_rowsource *scaled = list ? scaled_new(r, rows, err) : NULL;
-	struct groups g = { .member = list, .n = n, .n_chan = p };
+	g.member = list;
 	g.row = scaled ? hs_alloc((size_t)hs_par_threads(), p * sizeof(double), err) : NULL;
 	g.tree = g.row ? hs_tree_new(n_sums * sizeof(double), hs_merge_sums, &n_sums, err) : NULL;
 	const double *sum = NULL;
 	if (g.tree) {
-		for (size_t i = 0; i < n; i++)
-			list[i] = (struct member){ member[i], i / n_members };
-		qsort(list, n, sizeof *list, by_row);
+		for (size_t group = 0, at = 0; group < n_groups; group++)
+			for (size_t i = 0; i < n_members[group]; i++, at++)
+				list[at] = (struct member){ member[at], group };
+		qsort(list, g.n, sizeof *list, by_row);
 		if (hs_rows_each(scaled, "purest spectra", group_block, &g, err) == 0)
 			sum = hs_tree_root(g.tree, err);
 	}
 	for (size_t i = 0; sum && i < n_sums; i++)
-		mean[i] = sum[i] / (double)n_members;
+		mean[i] = sum[i] / (double)n_members[i / p];
 	hs_tree_free(g.tree);
 	free(g.row);
 	scaled_free(scaled, rows);

@@ -45,10 +45,10 @@ void hs_reduced_release(struct hs_reduced *r);
 /* One pass: the first d <= n_axes coordinates of every row. */
 int hs_reduce_coordinates(struct hs_reduced *r, struct hs_rowsource *rows, size_t d, bool with_height, struct hs_err *err);
 
-/* One pass: mean of y over n_groups sets of n_members rows; member holds the rows of group g at [g * n_members ...], in any order.
- * mean: n_groups x n_chan. */
-int hs_reduce_group_means(const struct hs_reduced *r, struct hs_rowsource *rows, const size_t *member, size_t n_groups,
-	size_t n_members, double *mean, struct hs_err *err);
+/* One pass: mean of y over n_groups sets of rows; member lists the n_members[g] >= 1 rows of each group, group after group, in any
+ * order. mean: n_groups x n_chan. */
+int hs_reduce_group_means(const struct hs_reduced *r, struct hs_rowsource *rows, const size_t *member, const size_t *n_members,
+	size_t n_groups, double *mean, struct hs_err *err);
 
 /* From d coordinates to a spectrum y; d coordinates of a spectrum y; and y in the unit of the data, in place (weights undone,
  * times mean_sum; a channel of weight 0 gets its mean). */
