@@ -71,6 +71,8 @@ struct hs_rows {
 	unsigned char *stored;                /* a slab before conversion, when it is converted */
 	unsigned char *batch[2];              /* a block of left-over rows, then a slab */
 	uint8_t *skip[2];
+	uint8_t *looked;                      /* skip of each row, from the first pass on, so that later ones need not look again; */
+	size_t n_looked;                      /* known for so many of the first rows. NULL when there are too many for --memory */
 	int filling;                          /* which batch is being filled */
 	size_t left_over;                     /* rows in front of the slab that were not handed out yet */
 	struct slab slab;
@@ -271,6 +273,9 @@ static int allocate(struct hs_rows *r, struct hs_err *err)
 	if (r->delivered != r->v.dtype || r->v.half)
 		if (!(r->stored = hs_alloc(r->slab_rows, r->row_in, err)))
 			return -1;
+	if (r->source.n_rows <= (r->options.memory ? r->options.memory : UINT64_C(256) << 20) / 64 &&
+		!(r->looked = hs_alloc(r->source.n_rows, 1, err)))
+		return -1;
 	/* as many bytes as planned, touched only where they are needed */
 	r->room_raw = r->way == WAY_RAW ? RAW_SPAN : r->way == WAY_MEMORY ? 0 : r->slab_rows * r->row_in;
 	if (!(r->raw = hs_alloc(r->room_raw, 1, err)))
@@ -948,8 +953,15 @@ static void finish_rows(const struct hs_rows *r, size_t i, size_t end)
 			swap_bytes(stored, n * (r->element_in / swap_size), swap_size);
 		if (r->stored)
 			convert(r, stored, row, n);
-		const bool masked = r->options.mask && r->options.mask[r->slab.first_row + i];
-		r->skip[r->filling][head + i] = masked || row_is_bad(r, row, stored);
+		const size_t number = r->slab.first_row + i;
+		uint8_t *skip = &r->skip[r->filling][head + i];
+		if (number < r->n_looked) {
+			*skip = r->looked[number];
+			continue;
+		}
+		*skip = (r->options.mask && r->options.mask[number]) || row_is_bad(r, row, stored);
+		if (r->looked)
+			r->looked[number] = *skip;
 	}
 }
 
@@ -999,6 +1011,8 @@ static int decode(struct hs_rows *r, struct hs_err *err)
 			finish_rows(r, first, end);
 		}
 	}
+	if (r->looked && !hs_failed(err) && s->first_row <= r->n_looked && s->first_row + s->n_rows > r->n_looked)
+		r->n_looked = s->first_row + s->n_rows;
 	if (r->keep && !hs_failed(err))
 		hs_keep_put(r->keep, s->first_row, s->n_rows, r->batch[r->filling] + r->source.block_rows * r->row_out,
 			r->skip[r->filling] + r->source.block_rows);
@@ -1100,6 +1114,7 @@ void hs_rows_close(struct hs_rows *r)
 	free(r->codec);
 	free(r->work);
 	free(r->stored);
+	free(r->looked);
 	free(r->packed);
 	free(r->raw);
 	free(r->fill);
