@@ -39,13 +39,33 @@ static double largest_angle(const double *a, const double *b, size_t k)
 	return largest;
 }
 
-/* next = half way from w to next, rows turned to the same side. */
-static int half_way(const double *w, double *next, size_t k, double *u, double *s, double *v, struct hs_err *err)
+/* The iteration jumps over its goal where its derivative there is below -1, as it can be for signals near to Gaussian. Then a
+ * part of the way is gone, half as far each time that PATIENCE iterations did not bring it nearer. */
+enum { PATIENCE = 20 };
+#define LEAST_PART (1.0 / 64)
+
+struct pace {
+	double part, angle;           /* of the way; the angle when that was chosen */
+	size_t since;
+};
+
+static void choose_pace(struct pace *pace, double angle)
+{
+	if (pace->since++ < PATIENCE)
+		return;
+	if (angle > 0.5 * pace->angle && pace->part > LEAST_PART)
+		pace->part /= 2;
+	pace->angle = angle;
+	pace->since = 0;
+}
+
+/* next = that part of the way from w to next, rows turned to the same side. */
+static int go_part(double part, const double *w, double *next, size_t k, double *u, double *s, double *v, struct hs_err *err)
 {
 	for (size_t i = 0; i < k; i++) {
 		const double side = cblas_ddot((int)k, w + i * k, 1, next + i * k, 1) < 0 ? -1 : 1;
 		for (size_t j = 0; j < k; j++)
-			next[i * k + j] = side * next[i * k + j] + w[i * k + j];
+			next[i * k + j] = part * side * next[i * k + j] + (1 - part) * w[i * k + j];
 	}
 	return orthogonal_part(next, k, u, s, v, err);
 }
@@ -55,8 +75,8 @@ static int iterate(const struct hs_contrast *c, double *w, double *work, struct 
 	struct hs_err *err)
 {
 	const size_t k = c->k, kk = k * k;
-	double *next = work, *before = work + kk, *u = before + kk, *v = u + kk, *s = v + kk;
-	memcpy(before, w, kk * sizeof *w);
+	double *next = work, *u = work + kk, *v = u + kk, *s = v + kk;
+	struct pace pace = { .part = 1, .angle = HUGE_VAL };
 	for (;;) {
 		if (hs_contrast_measure(c, w, 0, k, 0, sums, err) < 0)
 			return -1;
@@ -67,11 +87,10 @@ static int iterate(const struct hs_contrast *c, double *w, double *work, struct 
 		cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)k, (int)k, (int)k, 1, sums->cross, (int)k, w, (int)k, 0, next,
 			(int)k);
 		const double angle = largest_angle(next, w, k);
-		const bool to_and_fro = turn->n_iter > 2 && largest_angle(next, before, k) < 0.1 * angle;
 		const bool last = hs_turn_note(turn, angle);
-		if (!last && to_and_fro && half_way(w, next, k, u, s, v, err) < 0)
+		choose_pace(&pace, angle);
+		if (!last && pace.part < 1 && go_part(pace.part, w, next, k, u, s, v, err) < 0)
 			return -1;
-		memcpy(before, w, kk * sizeof *w);
 		memcpy(w, next, kk * sizeof *w);
 		hs_la_orthonormalise(w, k, k);
 		if (last)
@@ -83,7 +102,7 @@ int hs_fastica_symmetric(const struct hs_contrast *c, double *w, struct hs_turn 
 {
 	const size_t k = c->k;
 	struct hs_contrast_sums sums = { 0 };
-	double *work = hs_alloc(4 * k * k + k, sizeof *work, err);
+	double *work = hs_alloc(3 * k * k + k, sizeof *work, err);
 	int verdict = work ? hs_contrast_sums_init(&sums, k, err) : -1;
 	if (verdict == 0)
 		verdict = iterate(c, w, work, &sums, turn, err);
@@ -97,6 +116,7 @@ static int find_row(const struct hs_contrast *c, size_t i, double *w, double *ro
 	struct hs_turn *turn, struct hs_err *err)
 {
 	const size_t k = c->k, limit = turn->n_iter + turn->max_iter;
+	struct pace pace = { .part = 1, .angle = HUGE_VAL };
 	for (;;) {
 		if (hs_contrast_measure(c, w, i, 1, 0, sums, err) < 0)
 			return -1;
@@ -107,9 +127,11 @@ static int find_row(const struct hs_contrast *c, size_t i, double *w, double *ro
 			return 0;
 		/* sine of the angle between the row and its update, from what the update has of the other rows */
 		const double angle = asin(fmin(1, cblas_dnrm2((int)(k - i - 1), update + i + 1, 1) / length));
+		choose_pace(&pace, angle);
 		memset(row, 0, k * sizeof *row);
 		for (size_t j = i; j < k; j++)
-			cblas_daxpy((int)k, (update[i] < 0 ? -1 : 1) * update[j] / length, w + j * k, 1, row, 1);
+			cblas_daxpy((int)k, (update[i] < 0 ? -1 : 1) * pace.part * update[j] / length + (j == i ? 1 - pace.part : 0), w + j * k,
+				1, row, 1);
 		memcpy(w + i * k, row, k * sizeof *row);
 		hs_la_orthonormalise(w, k, k);
 		struct hs_turn part = *turn;

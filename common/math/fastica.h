@@ -2,8 +2,8 @@
  *
  * A. Hyvarinen, "Fast and robust fixed-point algorithms for independent component analysis", IEEE Trans. Neural Netw. 10 (1999)
  * 626. Symmetric: all rows at once, then w <- (w w^T)^(-1/2) w. Deflation: one row after the other, each orthogonal to those
- * before it; errors of the first go into the later ones. Few samples can make the symmetric iteration jump to and fro between
- * two matrices: it then goes half the way. */
+ * before it; errors of the first go into the later ones. Signals near to Gaussian can make the symmetric iteration jump to and
+ * fro for ever: it then goes a part of the way. */
 #ifndef HS_MATH_FASTICA_H
 #define HS_MATH_FASTICA_H
 
