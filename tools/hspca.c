@@ -79,7 +79,7 @@ static int choose_rank(const struct params *p, const struct hs_run *run, struct 
 		size_t rank;
 		if (hs_rank_parallel(px->source, &pca->frame, run->common.seed, &rank, err) < 0)
 			return -1;
-		hs_ranks_set_parallel(r, rank, pca->n_chan_free);
+		hs_ranks_set_parallel(r, rank);
 	}
 	hs_stage("rank: chosen %zu; Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->chosen, r->tw, r->gd,
 		r->minka, r->bic, r->elbow);

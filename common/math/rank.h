@@ -19,6 +19,12 @@
 #define HS_TW_5 0.9793
 size_t hs_rank_tw(const double *eig, size_t n_eig, size_t n, size_t p, double threshold);
 
+/* The same against noise that is not quite even. Counting noise follows the signal, and no scaling of rows and channels makes it
+ * flat, so its eigenvalues reach beyond the law's edge, the more plainly the more spectra there are. The edge is moved to
+ * where the eigenvalues behind have it: the median ratio, 1 at least, of the third to those of the upper 5 % of them to
+ * their places in the Marchenko-Pastur law. On even noise that is 1 and nothing changes. */
+size_t hs_rank_edge(const double *eig, size_t n_eig, size_t n, size_t p, double threshold);
+
 /* Singular values above the optimal hard threshold for unknown noise (Gavish and Donoho, IEEE Trans. Inf. Theory 60, 2014,
  * 5040): omega(beta) times their median. */
 size_t hs_rank_gd(const double *eig, size_t n_eig, size_t n, size_t p);
@@ -48,15 +54,23 @@ int hs_rank_parallel(
 
 #define HS_RANK_UNKNOWN SIZE_MAX
 struct hs_ranks {
-	size_t tw, gd, minka, bic, elbow;
+	size_t tw, edge, gd, minka, bic, elbow;
 	size_t parallel;              /* HS_RANK_UNKNOWN until hs_ranks_set_parallel */
-	size_t crowd;                 /* of tw: three or more within 10 % of the edge are noise that is not the same everywhere */
-	size_t chosen;                /* tw without the crowd: right most often on Poisson-scaled spectra; 0: all is noise */
+	size_t known;                 /* eigenvalues there were, when not all; else HS_RANK_UNKNOWN */
+	size_t p;
+	size_t chosen;                /* edge: right most often on Poisson-scaled spectra; 0: all is noise */
 	bool disagree;                /* reason says why the choice should be looked at */
 	char reason[240];
 };
 
 void hs_ranks_find(struct hs_ranks *r, const double *eig, size_t n_eig, size_t n, size_t p);
-void hs_ranks_set_parallel(struct hs_ranks *r, size_t parallel, size_t p);
+
+/* From the leading eigenvalues and the whole variance, as methods that do not solve for all of them know it. Tracy-Widom and BIC
+ * need no more than that; Minka and Gavish-Donoho take the unknown ones from where noise of the variance that is left would
+ * have them (Marchenko-Pastur), the elbow looks at the known ones. No answer can exceed n_known, and reason says so when the
+ * chosen one reaches it. floor: eigenvalues below this share of the first are rounding (hs_pca). */
+int hs_ranks_find_among(struct hs_ranks *r, const double *eig, size_t n_known, double total, double floor, size_t n, size_t p,
+	struct hs_err *err);
+void hs_ranks_set_parallel(struct hs_ranks *r, size_t parallel);
 
 #endif

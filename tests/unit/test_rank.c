@@ -67,7 +67,7 @@ static struct hs_ranks ranks_of(const double *x, size_t n, size_t p, struct hs_m
 			fprintf(stderr, "test_rank: %s\n", err.text);
 			exit(1);
 		}
-		hs_ranks_set_parallel(&r, parallel, pca.n_chan_free);
+		hs_ranks_set_parallel(&r, parallel);
 	}
 	hs_pca_release(&pca);
 	hs_moments_release(&m);
@@ -76,7 +76,7 @@ static struct hs_ranks ranks_of(const double *x, size_t n, size_t p, struct hs_m
 }
 
 struct tally {
-	size_t gd, tw, minka, bic, parallel, elbow, knee, warned;
+	size_t gd, tw, chosen, minka, bic, parallel, elbow, knee, warned;
 };
 
 /* How many of the trials each selector gets right. */
@@ -89,6 +89,7 @@ static struct tally trials(const char *name, double counts, double sigma, struct
 		const struct hs_ranks r = ranks_of(x, N, P, options, trial < with_parallel || verbose);
 		t.gd += r.gd == truth;
 		t.tw += r.tw == truth;
+		t.chosen += r.chosen == truth;
 		t.minka += r.minka == truth;
 		t.bic += r.bic == truth;
 		t.elbow += r.elbow == truth;
@@ -179,6 +180,64 @@ static void formulas(void)
 		"one spectrum, one channel: no crash");
 }
 
+/* Even noise and weak signal: the measured edge loses nothing. Noise that differs between rows and channels: it gains. */
+static void edges(void)
+{
+	enum { ROWS = 12000, CHANNELS = 64, SEEDS = 6 };
+	size_t even = 0, plain = 0, measured = 0;
+	for (uint64_t seed = 0; seed < SEEDS; seed++)
+		for (int uneven = 0; uneven < 2; uneven++) {
+			double *x = hs_must_alloc(ROWS * CHANNELS, sizeof *x);
+			for (size_t i = 0; i < ROWS; i++) {
+				struct hs_rng rng;
+				hs_rng_init(&rng, seed, HS_STREAM_TEST, i);
+				const double a = hs_rng_normal(&rng), b = hs_rng_normal(&rng);
+				for (size_t j = 0; j < CHANNELS; j++) {
+					/* every third spectrum was measured for a third of the time */
+					const double sigma = uneven ? i % 3 ? 0.8 : 1.4 : 1;
+					x[i * CHANNELS + j] = sigma * hs_rng_normal(&rng) + 0.08 * (a + (j % 2 ? b : -b));
+				}
+			}
+			const struct hs_ranks r = ranks_of(x, ROWS, CHANNELS, (struct hs_moments_options){ .centre = HS_CENTRE_CHANNEL }, 0);
+			even += !uneven && r.edge == 2;
+			plain += uneven && r.tw == 2;
+			measured += uneven && r.edge == 2;
+			free(x);
+		}
+	tap_ok(even == SEEDS, "even noise: two weak components found in %zu of %d", even, SEEDS);
+	tap_ok(measured > plain && measured >= SEEDS - 1, "uneven noise: the measured edge is right in %zu of %d, the plain test in %zu",
+		measured, SEEDS, plain);
+}
+
+/* The same answers from the leading eigenvalues and the sum of all. */
+static void part_of_spectrum(void)
+{
+	struct hs_err err = { 0 };
+	double *x = scene(3, 1000, 0);
+	struct hs_rowsource *rows = hs_array_rows_new(x, HS_ROW_F64, N, P, NULL, &err);
+	struct hs_moments m;
+	struct hs_pca pca;
+	if (!rows || hs_moments_init(&m, rows, &(struct hs_moments_options){ .poisson = true }, &err) < 0 ||
+		hs_pca_init(&pca, &m, rows, 0, &err) < 0)
+		exit(1);
+	struct hs_ranks all, some, few;
+	const size_t n = pca.n_rows_free, p = pca.n_chan_free;
+	hs_ranks_find(&all, pca.eigenvalue, pca.n_eig, n, p);
+	const int verdict = hs_ranks_find_among(&some, pca.eigenvalue, 30, pca.total, pca.floor, n, p, &err);
+	tap_ok(verdict == 0 && some.tw == all.tw &&
+		some.edge == all.edge && some.bic == all.bic && some.minka == all.minka && some.gd == all.gd && some.elbow == all.elbow &&
+		some.chosen == all.chosen, "30 of %zu eigenvalues and the whole variance answer as all do (tw %zu edge %zu bic %zu minka %zu gd %zu elbow %zu)", pca.n_eig,
+		some.tw, some.edge, some.bic, some.minka, some.gd, some.elbow);
+	tap_ok(hs_ranks_find_among(&few, pca.eigenvalue, 3, pca.total, pca.floor, n, p, &err) == 0 && few.chosen == 3 && few.disagree &&
+		strstr(few.reason, "there may be more"), "3 of them: %s", few.reason);
+	tap_ok(hs_ranks_find_among(&few, pca.eigenvalue, pca.n_eig, pca.total, pca.floor, n, p, &err) == 0 && few.known == HS_RANK_UNKNOWN &&
+		few.gd == all.gd && few.minka == all.minka, "all of them: nothing is filled in");
+	hs_pca_release(&pca);
+	hs_moments_release(&m);
+	hs_array_rows_free(rows);
+	free(x);
+}
+
 int main(int argc, char **argv)
 {
 	const int verbose = argc > 1 && !strcmp(argv[1], "-v");
@@ -186,13 +245,20 @@ int main(int argc, char **argv)
 	struct tally t;
 	hs_par_set_threads(2);
 	formulas();
+	edges();
+	part_of_spectrum();
 
+	size_t chosen = 0;
 	t = trials("Keenan-Kotula 100", 100, 0, kk, ENDMEMBERS, 3, verbose);
+	chosen += t.chosen;
 	tap_ok(t.tw >= 7, "100 counts, Poisson-scaled: Tracy-Widom right in %zu of %d", t.tw, TRIALS);
 	t = trials("Keenan-Kotula 1000", 1000, 0, kk, ENDMEMBERS, 3, verbose);
+	chosen += t.chosen;
 	tap_ok(t.tw >= 7 && t.gd >= 7 && t.minka >= 7 && t.bic >= 7, "1000 counts, Poisson-scaled: all four right");
 	tap_ok(t.parallel >= 2, "1000 counts, Poisson-scaled: parallel analysis right in %zu", t.parallel);
 	t = trials("Keenan-Kotula 10000", 10000, 0, kk, ENDMEMBERS, 3, verbose);
+	chosen += t.chosen;
+	tap_ok(chosen >= 3 * TRIALS - 1, "100, 1000 and 10000 counts: the right number is chosen in %zu of %d", chosen, 3 * TRIALS);
 	tap_ok(t.knee >= 7, "10000 counts, Poisson-scaled: the elbow is the first component of noise");
 	tap_ok(t.tw >= 7 && t.minka >= 7, "10000 counts, Poisson-scaled: Tracy-Widom and Minka right");
 	t = trials("gauss 0.1", 0, 0.1, centred, ENDMEMBERS - 1, 3, verbose);
