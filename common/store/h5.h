@@ -13,9 +13,11 @@
 struct hs_h5 {
 	hid_t id;
 	int fd;
+	size_t size;                  /* bytes of the file when it was opened */
 	char *name;
-	void *pin;                    /* of the room behind HDF5's tables, or NULL (h5tree.c) */
-	char *sound;                  /* the last path whose attributes could all be decoded, or NULL (h5tree.c) */
+	bool watched;                 /* crash.h */
+	struct hs_h5_object *object;  /* HS_H5_HELD of them, h5object.h */
+	unsigned long clock;          /* of their last use */
 };
 
 void hs_h5_quiet(void);                                           /* once: no error stack on stderr */

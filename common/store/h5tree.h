@@ -20,8 +20,9 @@ struct hs_h5;
 
 /* Opens the HDF5 file behind a descriptor, read-only, starting at byte 0 of it (a user block is found by HDF5). fd is
  * borrowed. name is for messages. HS_BAD_DATA when it is no HDF5 file, is truncated, or is broken in a way that makes HDF5
- * crash: a short-lived child process reads attributes and small datasets (of the first 4096 objects) before we do.
- * unguarded: without the child, for files this process wrote itself and for fuzzing. */
+ * crash: a short-lived child process reads attributes and small datasets (of the first 4096 objects) before we do, and until
+ * it is closed a crash of HDF5 ends the program with that sentence and status (crash.h).
+ * unguarded: without either, for files this process wrote itself. */
 int hs_h5_open(struct hs_h5 **file, int fd, const char *name, struct hs_err *err);
 int hs_h5_open_unguarded(struct hs_h5 **file, int fd, const char *name, struct hs_err *err);
 void hs_h5_close(struct hs_h5 *file);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "store/h5.h"
+#include "store/h5object.h"
 
 bool hs_nx_stored(struct hs_h5 *file, const char *path, struct hs_nx_stored *stored)
 {
@@ -11,10 +11,11 @@ bool hs_nx_stored(struct hs_h5 *file, const char *path, struct hs_nx_stored *sto
 	*stored = (struct hs_nx_stored){ 0 };
 	if (!hs_h5_shape(file, path, &shape) || shape.class == HS_H5_OTHER)
 		return false;
-	hid_t set = H5Dopen2(file->id, path, H5P_DEFAULT), type = H5Dget_type(set), dcpl = H5Dget_create_plist(set);
+	const struct hs_h5_object *set = hs_h5_hold_set(file, path);
+	hid_t dcpl = H5Dget_create_plist(set->id);
 	hsize_t edge[H5S_MAX_RANK];
-	stored->bytes = (uint64_t)shape.count * H5Tget_size(type);
-	stored->stored_bytes = H5Dget_storage_size(set);
+	stored->bytes = (uint64_t)shape.count * H5Tget_size(set->value_type);
+	stored->stored_bytes = H5Dget_storage_size(set->id);
 	if (H5Pget_layout(dcpl) == H5D_CHUNKED && H5Pget_chunk(dcpl, H5S_MAX_RANK, edge) == (int)shape.rank) {
 		stored->rank = shape.rank;
 		for (size_t i = 0; i < shape.rank; i++)
@@ -35,7 +36,5 @@ bool hs_nx_stored(struct hs_h5 *file, const char *path, struct hs_nx_stored *sto
 		}
 	}
 	H5Pclose(dcpl);
-	H5Tclose(type);
-	H5Dclose(set);
 	return true;
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@ struct fd_file {
 	int fd;
 	bool writable;
 	haddr_t end_of_addresses, end_of_file;
+	unsigned length_bytes;        /* of the lengths in the file: its superblock says it */
 	dev_t device;
 	ino_t inode;
 };
@@ -32,6 +35,7 @@ static H5FD_t *fd_open(const char *name, unsigned flags, hid_t fapl, haddr_t max
 	if (!f)
 		return NULL;
 	f->fd = info->fd;
+	f->length_bytes = 8;
 	f->writable = flags & H5F_ACC_RDWR;
 	f->device = st.st_dev;
 	f->inode = st.st_ino;
@@ -91,14 +95,11 @@ static herr_t fd_handle(H5FD_t *file, hid_t fapl, void **handle)
 	return 0;
 }
 
-static herr_t fd_read(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t address, size_t n, void *to)
+static int read_fully(int fd, haddr_t address, size_t n, void *to)
 {
-	(void)type;
-	(void)dxpl;
-	const struct fd_file *f = (const struct fd_file *)file;
 	char *at = to;
 	while (n) {
-		const ssize_t k = pread(f->fd, at, n, (off_t)address);
+		const ssize_t k = pread(fd, at, n, (off_t)address);
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0)
@@ -112,6 +113,60 @@ static herr_t fd_read(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t address
 		n -= (size_t)k;
 	}
 	return 0;
+}
+
+/* A little-endian length of n bytes. */
+static uint64_t length_at(const unsigned char *at, unsigned n)
+{
+	uint64_t length = 0;
+	for (unsigned i = n; i-- > 0; )
+		length = length << 8 | at[i];
+	return length;
+}
+
+/* A collection of the global heap: a head of magic "GCOL", version, 3 unused bytes and its length; then objects of index, count
+ * of references, 4 unused bytes, length and contents, whose places are multiples of 8; index 0 is what is free, whose
+ * length counts its own head. (HDF5 file format specification 3.0, III.E.) HDF5 1.10 trusts these lengths: one beyond the end
+ * is read beyond the end, and an empty free object is looked at for ever. */
+static bool heap_is_sound(const struct fd_file *f, haddr_t address, const unsigned char *start, size_t n)
+{
+	const unsigned length_bytes = f->length_bytes, head = (8 + length_bytes + 7) / 8 * 8;
+	if (n < head || memcmp(start, "GCOL", 4))
+		return true;                  /* the rest of one that was looked at before; or HDF5 refuses it itself */
+	const uint64_t size = length_at(start + 8, length_bytes);
+	if (size < head || size > f->end_of_file)
+		return false;
+	unsigned char *all = malloc(size);
+	bool sound = all && read_fully(f->fd, address, size, all) == 0;
+	for (uint64_t at = head; sound && size - at >= head; ) {
+		const uint64_t length = length_at(all + at + 8, length_bytes), left = size - at;
+		const bool is_free = all[at] == 0 && all[at + 1] == 0;
+		sound = is_free ? length >= head && length <= left : length <= left - head && (length + 7) / 8 * 8 <= left - head;
+		at += is_free ? length : head + (length + 7) / 8 * 8;
+	}
+	free(all);
+	return sound;
+}
+
+/* The superblock says how many bytes a length has (versions 0 and 1, 2 and 3). */
+static void learn_sizes(struct fd_file *f, const unsigned char *block, size_t n)
+{
+	static const char magic[8] = "\x89HDF\r\n\x1a\n";
+	if (n > 14 && !memcmp(block, magic, 8)) {
+		const unsigned bytes = block[block[8] < 2 ? 14 : 10];
+		f->length_bytes = bytes == 2 || bytes == 4 ? bytes : 8;
+	}
+}
+
+static herr_t fd_read(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t address, size_t n, void *to)
+{
+	(void)dxpl;
+	struct fd_file *f = (struct fd_file *)file;
+	if (read_fully(f->fd, address, n, to) < 0)
+		return -1;
+	if (type == H5FD_MEM_SUPER)
+		learn_sizes(f, to, n);
+	return type != H5FD_MEM_GHEAP || f->writable || heap_is_sound(f, address, to, n) ? 0 : -1;
 }
 
 static herr_t fd_write(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t address, size_t n, const void *from)

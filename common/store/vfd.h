@@ -2,7 +2,8 @@
  *
  * HDF5's own sec2 driver opens by path and resolves it, which fails for files that have no name (O_TMPFILE, unlinked,
  * memfd): exactly what our pipes hand over. This driver reads and writes with pread/pwrite on a descriptor it is given and
- * never closes. Works for named files as well. */
+ * never closes. Works for named files as well. Of a file opened for reading it does not hand out a global heap whose lengths
+ * do not add up: HDF5 1.10 believes them. */
 #ifndef HS_STORE_VFD_H
 #define HS_STORE_VFD_H
 

@@ -385,6 +385,79 @@ static void test_broken(void)
 	close(fd);
 }
 
+/* Complex numbers whose parts have other names, big endian, alone and in records. */
+static void test_complex(void)
+{
+	int fd;
+	hid_t id = create(&fd), disk = H5Tcreate(H5T_COMPOUND, 16), memory = H5Tcreate(H5T_COMPOUND, 16), record = H5Tcreate(H5T_COMPOUND, 24),
+	      space = space_of(1, (const hsize_t[]){ 3 });
+	H5Tinsert(disk, "real", 0, H5T_IEEE_F64BE);
+	H5Tinsert(disk, "imag", 8, H5T_IEEE_F64BE);
+	H5Tinsert(memory, "real", 0, H5T_NATIVE_DOUBLE);
+	H5Tinsert(memory, "imag", 8, H5T_NATIVE_DOUBLE);
+	H5Tinsert(record, "z", 8, disk);
+	const double z[] = { 1, -2, 3.5, 4.25, 0, 1e300 };
+	hid_t set = H5Dcreate2(id, "z", disk, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	tap_ok(set >= 0 && H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, z) >= 0, "{real, imag} is written");
+	H5Dclose(set);
+	set = H5Dcreate2(id, "record", record, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t part = H5Tcreate(H5T_COMPOUND, 16);
+	H5Tinsert(part, "z", 0, memory);
+	tap_ok(set >= 0 && H5Dwrite(set, part, H5S_ALL, H5S_ALL, H5P_DEFAULT, z) >= 0, "and as a field of a record");
+	H5Dclose(set);
+	H5Tclose(part);
+	H5Tclose(disk);
+	H5Tclose(memory);
+	H5Tclose(record);
+	H5Sclose(space);
+	struct hs_h5 *file = reopen(id, fd);
+	struct hs_h5_shape s;
+	struct hs_err err = { 0 };
+	double *v = NULL;
+	tap_ok(hs_h5_shape(file, "/z", &s) && s.class == HS_H5_NUMBER && s.dtype == HS_C128, "{real, imag} is complex");
+	v = hs_h5_values(file, "/z", NULL, HS_C128, 3, &err);
+	tap_ok(v && !memcmp(v, z, sizeof z), "and read as what was written %s", err.text);
+	free(v);
+	v = hs_h5_values(file, "/record", "z", HS_C128, 3, &err);
+	tap_ok(v && !memcmp(v, z, sizeof z), "so is the field %s", err.text);
+	free(v);
+	v = hs_h5_values(file, "/record", "no", HS_F64, 3, &err);
+	tap_ok(!v && err.status == HS_BAD_DATA, "a field that is not there is not read: %s", err.text);
+	finish(file, fd);
+}
+
+/* More objects than are held open, over and over, and each answers for itself. */
+static void test_many(void)
+{
+	int fd, wrong = 0;
+	hid_t id = create(&fd);
+	for (int i = 0; i < 40; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "g%02d", i);
+		hid_t g = H5Gcreate2(id, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+		const double value = i;
+		const size_t one[] = { 1 };
+		wrong += hs_h5_put_int(g, "number", i) < 0 || hs_h5_put_array(g, "value", HS_F64, 1, one, &value, H5P_DEFAULT) < 0;
+		H5Gclose(g);
+	}
+	struct hs_h5 *file = reopen(id, fd);
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < 40; i++) {
+			char path[16], below[32];
+			const int at = round == 1 ? 39 - i : i;
+			double number = -1;
+			size_t n;
+			snprintf(path, sizeof path, "/g%02d", at);
+			snprintf(below, sizeof below, "%s/value", path);
+			double *value = hs_h5_reals(file, below, &n);
+			wrong += !hs_h5_attr_real(file, path, "number", &number) || number != at || !value || *value != at ||
+				hs_h5_kind(file, path) != HS_H5_GROUP || hs_h5_kind(file, below) != HS_H5_DATASET;
+			free(value);
+		}
+	tap_ok(!wrong, "40 groups in turn give what is theirs (%d do not)", wrong);
+	finish(file, fd);
+}
+
 int main(void)
 {
 	test_attributes();
@@ -393,5 +466,7 @@ int main(void)
 	test_outside();
 	test_scales();
 	test_broken();
+	test_complex();
+	test_many();
 	return tap_done();
 }
