@@ -1,233 +1,286 @@
 /* hscluster - group the spectra of a data set by likeness. See hscluster(1). */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/factors.h"
+#include "cli/partition.h"
 #include "cli/study.h"
-#include "math/kmeans.h"
-#include "math/validity.h"
-
-enum metric_word { METRIC_EUCLIDEAN, METRIC_ANGLE };
+#include "math/grouping.h"
+#include "math/smooth_labels.h"
 
 struct params {
-	uint64_t k, k_max, restarts, max_iter;
-	int metric;
+	uint64_t k, k_max, restarts, max_iter, min_points, min_size, coordinates, smooth;
+	int method, metric, covariance, neighbours;
+	double tol, eps, potts;
+	bool connected;
+};
+
+/* What is said of each method, and what its own defaults are. */
+static const struct method {
+	const char *name;
+	size_t max_iter;
 	double tol;
+	bool counts;                          /* -k is its business */
+} methods[] = {
+	[HS_BY_KMEANS] = { "k-means", 300, 1e-8, true }, [HS_BY_GMM] = { "the mixture", 500, 1e-6, true },
+	[HS_BY_WARD] = { "Ward's method", 300, 0, true }, [HS_BY_DBSCAN] = { "DBSCAN", 300, 0, false },
+	[HS_BY_HDBSCAN] = { "HDBSCAN", 300, 0, false }, [HS_BY_SPECTRAL] = { "spectral clustering", 300, 0, true },
+	[HS_BY_MINIBATCH] = { "mini-batch k-means", 20, 1e-5, true },
 };
 
 struct clustering {
-	struct hs_kmeans found;
-	struct hs_k_table table;              /* when k was chosen; found is then a part of it */
-	bool chosen, judged;
+	struct hs_grouping_options options;
+	struct hs_grouping found;
+	struct hs_partition part;
+	size_t smoothed;                      /* labels that smoothing changed */
+	bool judged;
 	double silhouette;
 	struct hs_dispersion dispersion;
 };
 
-static int cluster(struct hs_run *run, struct hs_pixels *px, struct clustering *c, struct hs_err *err)
-{
-	const struct params *p = run->tool->params;
-	struct hs_kmeans_options o = hs_kmeans_defaults(p->k);
-	const bool angle = p->metric == METRIC_ANGLE;
-	o.restarts = p->restarts;
-	o.max_iter = p->max_iter;
-	o.tol = p->tol;
-	o.seed = run->common.seed;
-	o.spherical = angle;
-	o.stop = run->common.deadline_s > 0 ? hs_run_out_of_time : NULL;
-	o.stop_ctx = run;
-	c->chosen = p->k == 0;
-	if (c->chosen) {
-		if (hs_choose_k(px->source, 2, p->k_max, &o, &c->table, err) < 0)
-			return -1;
-		c->found = c->table.result;
-		c->table.result = (struct hs_kmeans){ 0 };
-	} else if (hs_kmeans(px->source, &o, &c->found, err) < 0) {
-		return -1;
-	}
-	if (!c->found.k)
-		return hs_fail(err, HS_BAD_DATA, "no spectrum can be used: all are masked, not finite or zero");
-	/* indices of quality cost four more passes over the data: only when somebody will see them */
-	c->judged = run->common.verbose || run->common.report;
-	if (!c->judged)
-		return 0;
-	return hs_silhouette(px->source, c->found.label, c->found.k, angle ? HS_COSINE : HS_EUCLIDEAN, run->common.seed,
-		&c->silhouette, NULL, err) < 0 ? -1 :
-		hs_dispersion(px->source, c->found.label, c->found.k, angle, &c->dispersion, err);
-}
-
 static bool finished(const struct clustering *c)
 {
-	return c->found.status == HS_KMEANS_CONVERGED && !c->table.stopped;
+	return c->found.status == HS_KMEANS_CONVERGED && !c->found.table.stopped;
 }
 
-static void judge(struct hs_run *run, const struct clustering *c)
+/* How the pixels lie: the last two dimensions are a map. */
+static int find_maps(const struct hs_pixels *px, const char *why, struct hs_grouping_options *o, struct hs_err *err)
+{
+	if (hs_signal_is_scatter(px->signal) || !px->n_nav)
+		return hs_fail(err, HS_USAGE, "%s wants pixels on a grid, these are scattered points", why);
+	o->n_x = px->signal->axis[px->nav[px->n_nav - 1]].n;
+	o->n_y = px->n_nav > 1 ? px->signal->axis[px->nav[px->n_nav - 2]].n : 1;
+	o->n_maps = px->n_pix / (o->n_y * o->n_x);
+	return 0;
+}
+
+static struct hs_grouping_options how(const struct hs_run *run)
 {
 	const struct params *p = run->tool->params;
-	const struct hs_kmeans *f = &c->found;
-	struct hs_json *j = &run->report;
-	for (size_t i = 0; i < c->table.n; i++) {
-		const struct hs_k_row *r = &c->table.row[i];
-		hs_stage("k = %zu%s: silhouette %.3f, stability %.3f, Calinski-Harabasz %.4g, Davies-Bouldin %.3f, inertia %.6g", r->k,
-			i == c->table.best ? " (chosen)" : "", r->silhouette, r->stability, r->calinski_harabasz, r->davies_bouldin, r->inertia);
-	}
-	if (c->judged)
-		hs_stage("k = %zu, inertia %.8g of %.8g, silhouette %.3f, %zu iterations, %zu different optima in %llu restarts", f->k,
-		f->inertia, f->total,
-			c->silhouette, f->n_iter, f->n_optima, (unsigned long long)p->restarts);
-	if (c->chosen && c->table.unstable)
+	return (struct hs_grouping_options){ .method = (enum hs_method)p->method, .k = p->k, .k_max = p->k_max, .restarts = p->restarts,
+		.max_iter = p->max_iter ? p->max_iter : methods[p->method].max_iter, .tol = isnan(p->tol) ? methods[p->method].tol : p->tol,
+		.angle = p->metric == 1, .coordinates = p->coordinates, .covariance = (enum hs_covariance)p->covariance,
+		.connected = p->connected, .eps = p->eps, .min_points = p->min_points, .min_size = p->min_size, .seed = run->common.seed,
+		.stop = run->common.deadline_s > 0 ? hs_run_out_of_time : NULL, .stop_ctx = (void *)run };
+}
+
+static int check(const struct params *p, struct hs_err *err)
+{
+	if (p->k && !methods[p->method].counts)
+		return hs_fail(err, HS_USAGE, "%s finds out how many clusters there are: it takes no -k", methods[p->method].name);
+	if (p->connected && p->method != HS_BY_WARD)
+		return hs_fail(err, HS_USAGE, "--connected is for --method ward");
+	return 0;
+}
+
+/* Labels smooth in space: by a Potts model when it has a weight, else by majority. */
+static int smooth(const struct params *p, struct hs_pixels *px, struct clustering *c, struct hs_err *err)
+{
+	struct hs_grouping_options *o = &c->options;
+	if ((!p->smooth && !(p->potts > 0)) || c->found.k < 2)
+		return 0;
+	const struct hs_label_maps maps = { o->n_maps, o->n_y, o->n_x, c->found.k, p->neighbours == 0, c->found.label };
+	if (!(p->potts > 0))
+		return hs_smooth_majority(&maps, p->smooth, &c->smoothed, err);
+	float *cost = hs_alloc(px->n_pix, c->found.k * sizeof *cost, err);
+	int verdict = cost ? hs_potts_costs(px->source, c->found.label, c->found.k, o->angle, cost, err) : -1;
+	if (verdict == 0)
+		verdict = hs_smooth_potts(&maps, cost, p->potts, p->smooth ? p->smooth : 50, &c->smoothed, err);
+	free(cost);
+	return verdict;
+}
+
+static int cluster(struct hs_run *run, struct hs_pixels *px, struct clustering *c, struct hs_err *err)
+{
+	struct params *p = run->tool->params;
+	struct hs_grouping *f = &c->found;
+	c->options = how(run);
+	if (check(p, err) < 0 || (p->connected && find_maps(px, "--connected", &c->options, err) < 0) ||
+		((p->smooth || p->potts > 0) && find_maps(px, p->smooth ? "--smooth" : "--potts", &c->options, err) < 0) ||
+		hs_group(px->source, &c->options, f, err) < 0)
+		return -1;
+	if (!f->n_used)
+		return hs_fail(err, HS_BAD_DATA, "no spectrum can be used: all are masked, not finite or zero");
+	if (smooth(p, px, c, err) < 0)
+		return -1;
+	int32_t *label = f->label;
+	f->label = NULL;
+	if (hs_partition_init(&c->part, px->source, label, f->k, err) < 0)
+		return -1;
+	/* indices of quality cost four more passes over the data: only when somebody will see them */
+	c->judged = run->common.verbose || run->common.report;
+	c->silhouette = NAN;
+	p->max_iter = c->options.max_iter;            /* for the record of this run */
+	p->tol = c->options.tol;
+	p->eps = f->eps;
+	return c->judged && c->part.k
+		? hs_grouping_judge(f, px->source, c->part.label, c->part.k, &c->options, &c->silhouette, &c->dispersion, err) : 0;
+}
+
+/* ------------------------------------------------------------------ what is said of it */
+
+static void warn(const struct params *p, const struct clustering *c)
+{
+	const struct hs_grouping *f = &c->found;
+	const struct hs_k_table *t = &f->table;
+	const char *name = methods[p->method].name;
+	if (t->n && t->unstable)
 		hs_warn("no number of clusters is stable: %zu has the largest silhouette", f->k);
-	if (!c->chosen && f->k < p->k)
-		hs_warn("%llu clusters asked, there are only %zu different spectra", (unsigned long long)p->k, f->k);
-	if (c->chosen && c->table.stopped)
-		hs_warn("stopped by --deadline: more than %zu clusters were not tried", c->table.row[c->table.n - 1].k);
+	if (p->k && f->k < p->k && f->status != HS_KMEANS_STOPPED)
+		hs_warn(p->method == HS_BY_GMM ? "%llu clusters asked, %zu components have spectra of their own"
+			: "%llu clusters asked, there are only %zu different spectra", (unsigned long long)p->k, f->k);
+	if (c->part.k < f->k)
+		hs_warn("%zu of %zu clusters have no pixels left", f->k - c->part.k, f->k);
+	if (!c->part.k && finished(c))
+		hs_warn("no clusters: all spectra are noise to %s", name);
+	if (t->n && t->stopped)
+		hs_warn("stopped by --deadline: more than %zu clusters were not tried", t->row[t->n - 1].k);
 	else if (f->status != HS_KMEANS_CONVERGED)
-		hs_warn("k-means %s", f->status == HS_KMEANS_MAXITER ? "reached --max-iter before it converged" : "was stopped by --deadline");
+		hs_warn("%s %s", name, f->status == HS_KMEANS_MAXITER ? "reached --max-iter before it converged" : "was stopped by --deadline");
+}
+
+static void remark(const struct params *p, const struct clustering *c)
+{
+	const struct hs_grouping *f = &c->found;
+	for (size_t i = 0; i < f->table.n; i++) {
+		const struct hs_k_row *r = &f->table.row[i];
+		hs_stage("k = %zu%s: silhouette %.3f, stability %.3f, gap %.3f +- %.3f, Calinski-Harabasz %.4g, Davies-Bouldin %.3f, "
+			"inertia %.6g", r->k, i == f->table.best ? " (chosen)" : "", r->silhouette, r->stability, r->gap, r->gap_error,
+			r->calinski_harabasz, r->davies_bouldin, r->inertia);
+		if (!isnan(r->bic))
+			hs_stage("k = %zu: BIC %.8g", r->k, r->bic);
+	}
+	if (f->table.n)
+		hs_stage("the gap statistic would choose %zu clusters", f->table.gap_k);
+	if (p->method == HS_BY_DBSCAN)
+		hs_stage("eps %.6g, %zu points: %zu core points", f->eps, f->min_points, f->n_core);
+	if (f->eigenvalue && f->n_eig > f->k)
+		hs_stage("eigenvalues %.4g and %.4g on both sides of the gap", f->eigenvalue[f->k - 1], f->eigenvalue[f->k]);
+	if (c->smoothed)
+		hs_stage("smoothing changed %zu labels", c->smoothed);
+	if (c->judged && p->method == HS_BY_KMEANS)
+		hs_stage("k = %zu, inertia %.8g of %.8g, silhouette %.3f, %zu iterations, %zu different optima in %llu restarts", f->k,
+			f->inertia, f->total, c->silhouette, f->n_iter, f->n_optima, (unsigned long long)p->restarts);
+	else if (c->judged)
+		hs_stage("k = %zu, silhouette %.3f, %zu of %zu pixels in clusters", c->part.k, c->silhouette, c->part.n_used, f->n_used);
+}
+
+static void put_known(struct hs_json *j, const char *key, double v)
+{
+	if (!isnan(v))
+		hs_json_real(j, key, v);
+}
+
+static void report_method(const struct params *p, const struct clustering *c, struct hs_json *j)
+{
+	static const char *const word[] = { "kmeans", "gmm", "ward", "dbscan", "hdbscan", "spectral", "minibatch" };
+	const struct hs_grouping *f = &c->found;
+	hs_json_text(j, "method", word[p->method]);
+	hs_json_int(j, "noise", (long long)(f->n_used - c->part.n_used));
+	if (f->z.n_chan)
+		hs_json_int(j, "coordinates", (long long)f->z.n_chan);
+	if (f->z.projected)
+		hs_json_real(j, "variance_kept", f->z.share);
+	put_known(j, "eps", f->eps);
+	if (f->min_points)
+		hs_json_int(j, "min_points", (long long)f->min_points);
+	if (f->min_size)
+		hs_json_int(j, "min_size", (long long)f->min_size);
+	if (p->method == HS_BY_GMM) {
+		hs_json_real(j, "log_likelihood", f->gmm.log_likelihood);
+		hs_json_real(j, "bic", f->gmm.bic);
+	}
+	if (f->table.n)
+		hs_json_int(j, "gap_statistic", (long long)f->table.gap_k);
+	if (p->smooth || p->potts > 0)
+		hs_json_int(j, "smoothed", (long long)c->smoothed);
+}
+
+static void report(struct hs_run *run, const struct clustering *c)
+{
+	const struct params *p = run->tool->params;
+	const struct hs_grouping *f = &c->found;
+	struct hs_json *j = &run->report;
 	run->not_converged = !finished(c);
-	hs_json_int(j, "clusters", (long long)f->k);
+	hs_json_int(j, "clusters", (long long)c->part.k);
 	hs_json_text(j, "status", finished(c) ? "converged" : f->status == HS_KMEANS_MAXITER ? "maxiter" : "stopped");
 	hs_json_int(j, "iterations", (long long)f->n_iter);
-	hs_json_real(j, "inertia", f->inertia);
-	hs_json_real(j, "total", f->total);
+	const bool own = p->method == HS_BY_KMEANS && !c->smoothed;   /* spherical inertia is its own affair */
+	hs_json_real(j, "inertia", own ? f->inertia : c->dispersion.within);
+	hs_json_real(j, "total", own ? f->total : c->dispersion.within + c->dispersion.between);
 	hs_json_real(j, "silhouette", c->silhouette);
-	hs_json_real(j, "calinski_harabasz", c->dispersion.calinski_harabasz);
-	hs_json_real(j, "davies_bouldin", c->dispersion.davies_bouldin);
+	hs_json_real(j, "calinski_harabasz", c->part.k ? c->dispersion.calinski_harabasz : NAN);
+	hs_json_real(j, "davies_bouldin", c->part.k ? c->dispersion.davies_bouldin : NAN);
 	hs_json_begin(j, "sizes", '[');
-	for (size_t k = 0; k < f->k; k++)
-		hs_json_int(j, NULL, (long long)f->size[k]);
+	for (size_t k = 0; k < c->part.k; k++)
+		hs_json_int(j, NULL, (long long)c->part.size[k]);
 	hs_json_end(j, ']');
+	report_method(p, c, j);
 }
 
-/* ------------------------------------------------------------------ results */
+/* ------------------------------------------------------------------ results beside the partition */
 
-/* The cluster axis counts from 0, as the labels do: centroid number `label` belongs to a pixel. */
-static void number_from_zero(struct hs_signal *s)
+struct soft {
+	const struct hs_grouping *found;
+	size_t *from;                         /* component of each map: those of the clusters first */
+};
+
+static int memberships(void *ctx, hs_rows_put put, void *to, struct hs_err *err)
 {
-	for (size_t i = 0; i < s->axis[0].n; i++)
-		s->axis[0].value[i] = (double)i;
+	const struct soft *s = ctx;
+	return hs_grouping_memberships(s->found, s->from, put, to, err);
 }
 
-static int write_labels(struct hs_out *out, const struct hs_pixels *px, const struct clustering *c, struct hs_err *err)
+static int write_memberships(struct hs_out *out, const struct hs_pixels *px, const struct clustering *c, struct hs_err *err)
 {
-	const struct hs_extras comment = { .comment = finished(c) ? "-1 = none; cluster 0 is the largest" :
-		"not converged; -1 = none; cluster 0 is the largest" };
+	static const struct hs_extras comment = { .comment = "probability of each cluster; they sum to 1" };
+	struct soft soft = { &c->found, c->part.from };
+	const struct hs_factor_rows rows = { .pass = memberships, .ctx = &soft };
 	struct hs_signal s;
-	hs_pixels_map(px, &s, "labels", "cluster", "1", HS_I32);
-	return hs_session_put(out, &s, c->found.label, &comment, err);
-}
-
-static int write_centroids(struct hs_out *out, const struct hs_pixels *px, const struct hs_kmeans *f, struct hs_err *err)
-{
-	const struct hs_extras spread = { .errors = f->spread, .comment = "mean and standard deviation of the members" };
-	struct hs_signal s;
-	hs_pixels_spectra(px, &s, "centroids", px->signal->quantity, px->signal->units, HS_F64, "cluster", f->k);
-	number_from_zero(&s);
-	return hs_session_put(out, &s, f->mean, &spread, err);
-}
-
-static int write_sizes(struct hs_out *out, const struct hs_pixels *px, const struct hs_kmeans *f, struct hs_err *err)
-{
-	int32_t *n = hs_must_alloc(f->k, sizeof *n);
-	struct hs_signal s;
-	for (size_t k = 0; k < f->k; k++)
-		n[k] = (int32_t)f->size[k];
-	hs_pixels_series(px, &s, "sizes", "pixels", "count", HS_I32, "cluster", f->k);
-	number_from_zero(&s);
-	const int verdict = hs_session_put(out, &s, n, NULL, err);
-	free(n);
+	hs_pixels_maps(px, &s, "memberships", "membership", "1", HS_F32, "cluster", c->found.gmm.k);
+	hs_partition_number(&s);
+	const int verdict = hs_factors_stream(out, HS_AT_STEP, &s, true, &comment, &rows, px->n_pix, err);
+	hs_signal_release(&s);
 	return verdict;
 }
 
-/* How each number of clusters did, when it was chosen. */
-static int write_choice(struct hs_out *out, const struct hs_pixels *px, const struct hs_k_table *t, struct hs_err *err)
+static int write_map(struct hs_out *out, const struct hs_pixels *px, const char *name, const double *value, const char *text,
+	struct hs_err *err)
 {
-	double *v = hs_must_alloc(5 * t->n, sizeof *v);
+	const struct hs_extras comment = { .comment = text };
+	const struct hs_factor_rows rows = { .value = value };
 	struct hs_signal s;
-	hs_pixels_series(px, &s, "choice", "silhouette", "1", HS_F64, "clusters", t->n);
-	for (size_t i = 0; i < t->n; i++) {
-		const struct hs_k_row *r = &t->row[i];
-		s.axis[0].value[i] = (double)r->k;
-		v[i] = r->silhouette;
-		v[t->n + i] = r->stability;
-		v[2 * t->n + i] = r->calinski_harabasz;
-		v[3 * t->n + i] = r->davies_bouldin;
-		v[4 * t->n + i] = r->inertia;
-	}
-	const struct hs_column columns[] = { { "stability", "1", v + t->n }, { "calinski_harabasz", "1", v + 2 * t->n },
-		{ "davies_bouldin", "1", v + 3 * t->n }, { "inertia", "1", v + 4 * t->n } };
-	const struct hs_extras extras = { .n_columns = HS_LEN(columns), .column = columns };
-	const int verdict = hs_session_put(out, &s, v, &extras, err);
-	free(v);
+	hs_pixels_map(px, &s, name, name, "1", HS_F32);
+	const int verdict = hs_factors_stream(out, HS_AT_STEP, &s, false, &comment, &rows, px->n_pix, err);
+	hs_signal_release(&s);
 	return verdict;
 }
 
-/* Did the decomposition take the mean spectrum away? The record of its step says so. */
-static bool mean_was_removed(const struct hs_in *in, size_t signal)
+static int write_eigenvalues(struct hs_out *out, const struct hs_pixels *px, const struct hs_grouping *f, struct hs_err *err)
 {
-	int sequence = 0;
-	if (sscanf(hs_in_path(in, signal), "/entry/process_%d_hspca/", &sequence) != 1)
-		return false;
-	bool removed = true;
-	for (size_t i = 0; i < hs_in_n_steps(in); i++) {
-		const struct hs_step *step = hs_in_step(in, i);
-		for (size_t k = 0; step->sequence == sequence && k < step->n_params; k++) {
-			const struct hs_param *p = &step->param[k];
-			if ((!strcmp(p->name, "poisson") && p->integer) || (!strcmp(p->name, "centre") && p->text && !strcmp(p->text, "none")))
-				removed = false;
-		}
-	}
-	return removed;
-}
-
-/* Scores of a decomposition were clustered: its loadings turn the centroids back into spectra. */
-static int write_spectra(struct hs_out *out, const struct hs_pixels *px, const struct hs_kmeans *f, struct hs_err *err)
-{
-	struct hs_in *in = px->in;
-	const size_t signal = px->index;
-	size_t from, mean_from;
-	if (!hs_session_sibling(in, signal, "loadings", &from) || !hs_session_sibling(in, signal, "mean", &mean_from))
-		return 0;
-	const struct hs_signal *like = hs_in_signal(in, mean_from), *loading = hs_in_signal(in, from);
-	const size_t n_chan = hs_signal_count(like);
-	if (like->rank != 1 || loading->rank != 2 || loading->axis[0].n != f->n_chan || loading->axis[1].n != n_chan)
-		return 0;
-	double *loadings = hs_in_read(in, from, err), *mean = loadings ? hs_in_read(in, mean_from, err) : NULL,
-	       *spectra = mean ? hs_alloc(f->k * n_chan, sizeof *spectra, err) : NULL;
-	int verdict = spectra ? 0 : -1;
-	if (spectra) {
-		const double add = mean_was_removed(in, signal) ? 1 : 0;
-		for (size_t k = 0; k < f->k; k++)
-			for (size_t c = 0; c < n_chan; c++) {
-				double v = add * mean[c];
-				for (size_t j = 0; j < f->n_chan; j++)
-					v += f->mean[k * f->n_chan + j] * loadings[j * n_chan + c];
-				spectra[k * n_chan + c] = v;
-			}
-		static const struct hs_extras comment = { .comment = "mean spectrum of the members, as far as the components go" };
-		struct hs_signal s;
-		hs_signal_init(&s, "centroid_spectra", like->quantity, like->units, HS_F64);
-		hs_signal_add_axis(&s, hs_axis_numbers("cluster", f->k));
-		number_from_zero(&s);
-		hs_signal_add_axis(&s, hs_axis_dup(&like->axis[0]));
-		hs_signal_shape_up(&s, 1);
-		verdict = hs_session_put(out, &s, spectra, &comment, err);
-	}
-	free(loadings);
-	free(mean);
-	free(spectra);
-	return verdict;
+	static const struct hs_extras comment = { .comment = "of the normalised Laplacian, ascending; NaN where none was needed" };
+	struct hs_signal s;
+	hs_pixels_series(px, &s, "eigenvalues", "eigenvalue", "1", HS_F64, "number", f->n_eig);
+	return hs_session_put(out, &s, f->eigenvalue, &comment, err);
 }
 
 static int write_results(struct hs_run *run, struct hs_out *out, const struct hs_pixels *px, void *result, struct hs_err *err)
 {
 	const struct clustering *c = result;
+	const struct hs_grouping *f = &c->found;
 	(void)run;
-	if (write_labels(out, px, c, err) < 0 || write_centroids(out, px, &c->found, err) < 0 ||
-		write_sizes(out, px, &c->found, err) < 0 || (c->chosen && write_choice(out, px, &c->table, err) < 0))
+	if (hs_partition_put(out, px, &c->part, finished(c), err) < 0 ||
+		(f->table.n && hs_partition_put_choice(out, px, &f->table, err) < 0) ||
+		(f->gmm.k && write_memberships(out, px, c, err) < 0) ||
+		(f->tree.merge && hs_partition_put_tree(out, px, &f->tree, f->leaf, err) < 0) ||
+		(f->eigenvalue && f->n_eig && write_eigenvalues(out, px, f, err) < 0))
 		return -1;
-	return write_spectra(out, px, &c->found, err);
+	if (f->strength && write_map(out, px, "strength", f->strength, "how firmly a pixel belongs to its cluster, 0 .. 1", err) < 0)
+		return -1;
+	return f->outlier ? write_map(out, px, "outlier", f->outlier, "GLOSH outlier score, 0 .. 1", err) : 0;
 }
 
 /* ------------------------------------------------------------------ the story */
@@ -235,7 +288,12 @@ static int write_results(struct hs_run *run, struct hs_out *out, const struct hs
 static uint64_t needed(const struct hs_run *run, size_t n_pix, size_t n_chan)
 {
 	const struct params *p = run->tool->params;
-	return hs_kmeans_bytes(n_pix, n_chan, p->k ? p->k : p->k_max, p->restarts, (int)run->common.threads);
+	const struct hs_grouping_options o = how(run);
+	const size_t k = p->k ? p->k : p->k_max;
+	const double n = (double)n_pix, later = hs_partition_bytes(n, n_chan, k, (int)run->common.threads) +
+		(p->potts > 0 ? 4 * n * (double)k : 0) + 8 * n, bytes = hs_grouping_bytes(&o, n_pix, n_chan, (int)run->common.threads);
+	/* k-means has its own result in its bytes, and lets go of it before */
+	return (uint64_t)(p->method == HS_BY_KMEANS && !p->smooth && !(p->potts > 0) ? fmax(bytes, later) : bytes + later);
 }
 
 static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struct hs_err *err)
@@ -243,7 +301,9 @@ static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struc
 	struct clustering *c = result;
 	if (cluster(run, px, c, err) < 0)
 		return -1;
-	judge(run, c);
+	remark(run->tool->params, c);
+	warn(run->tool->params, c);
+	report(run, c);
 	return 0;
 }
 
@@ -253,25 +313,35 @@ static int run(struct hs_run *run, struct hs_err *err)
 		.compute = compute, .write = write_results };
 	struct clustering c = { 0 };
 	const int verdict = hs_study_run(run, &study, &c, err);
-	hs_kmeans_release(&c.found);
-	hs_k_table_release(&c.table);
+	hs_grouping_release(&c.found);
+	hs_partition_release(&c.part);
 	return verdict;
 }
 
 int main(int argc, char **argv)
 {
-	struct params p = { .k_max = 10, .restarts = 10, .max_iter = 300, .tol = 1e-8 };
+	struct params p = { .k_max = 10, .restarts = 10, .tol = NAN, .eps = NAN, .coordinates = 10 };
 	const struct hs_opt options[] = {
-		HS_OPT_COUNT_OR('k', "clusters", &p.k, "N", "auto", 1, 4096, "clusters; auto: by silhouette among stable ones"),
+		HS_OPT_CHOICE(0, "method", &p.method, HS_METHODS, "how clusters are found"),
+		HS_OPT_COUNT_OR('k', "clusters", &p.k, "N", "auto", 1, 4096, "clusters; auto: see --method in the page"),
 		HS_OPT_COUNT(0, "k-max", &p.k_max, "N", 2, 100, "most clusters to try with -k auto"),
 		HS_OPT_CHOICE('m', "metric", &p.metric, "euclidean|angle", "angle is blind to intensity"),
 		HS_OPT_COUNT('r', "restarts", &p.restarts, "N", 1, 10000, "k-means++ starts, the best is kept"),
-		HS_OPT_COUNT(0, "max-iter", &p.max_iter, "N", 1, 1e9, "most passes over the data"),
-		HS_OPT_REAL(0, "tol", &p.tol, "X", 0, 1, "converged: centroids move less than this part of the variance"),
+		HS_OPT_COUNT_OR(0, "max-iter", &p.max_iter, "N", "auto", 1, 1e9, "most passes over the data"),
+		HS_OPT_REAL(0, "tol", &p.tol, "X", 0, 1, "converged: centroids (gmm: the likelihood) change less than this"),
+		HS_OPT_COUNT(0, "components", &p.coordinates, "N", 1, 4096, "principal components that stand for more channels"),
+		HS_OPT_CHOICE(0, "covariance", &p.covariance, "full|diag", "of the normal distributions of gmm"),
+		HS_OPT_FLAG(0, "connected", &p.connected, "ward: only clusters that touch each other merge"),
+		HS_OPT_REAL(0, "eps", &p.eps, "X", 0, 1e300, "dbscan: radius of a neighbourhood; else from the data"),
+		HS_OPT_COUNT_OR(0, "min-points", &p.min_points, "N", "auto", 1, 1e9, "dbscan, hdbscan: points that make a place dense"),
+		HS_OPT_COUNT_OR(0, "min-size", &p.min_size, "N", "auto", 2, 1e9, "hdbscan: pixels of the smallest cluster"),
+		HS_OPT_COUNT(0, "smooth", &p.smooth, "N", 0, 1e6, "rounds of smoothing of the labels by majority"),
+		HS_OPT_REAL(0, "potts", &p.potts, "X", 0, 1e6, "smooth by a Potts model with this weight instead"),
+		HS_OPT_CHOICE(0, "neighbours", &p.neighbours, "8|4", "for --smooth and --potts"),
 	};
-	const struct hs_tool tool = { .name = "hscluster",
-		.summary = "group the spectra of a data set by likeness (k-means, spherical k-means)",
-		.operands = "[FILE]", .max_operands = 1, .takes = "a signal: pixels x channels", .gives = "labels, centroids, sizes",
+	const struct hs_tool tool = { .name = "hscluster", .summary = "group the spectra of a data set by likeness",
+		.operands = "[FILE]", .max_operands = 1, .takes = "a signal: pixels x channels",
+		.gives = "labels, centroids, sizes; gmm: memberships; ward: dendrogram; hdbscan: strength",
 		.example = "hspca -k 6 cube.nxs | hscluster -k 4 | hsplot -o map.png",
 		.uses = HS_USES_OUTPUT | HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_SEED | HS_USES_REPORT | HS_USES_CARRY | HS_USES_DEADLINE,
 		.options = options, .n_options = HS_LEN(options), .params = &p, .run = run };

@@ -1,5 +1,5 @@
-/* coordinates - all usable rows of a source as few float64 coordinates in memory, for methods that go from row to row: neighbours,
- * trees, mixtures.
+/* coordinates - all usable rows of a source as few float64 coordinates in memory, for methods that go from row to row:
+ * neighbours, trees, mixtures.
  *
  * A source of few channels is copied as it is; one of many is turned into its scores on the leading principal components
  * (centred, float64), in which distances are those of the spectra but for the noise of the components left out. unit: rows

@@ -501,7 +501,7 @@ static int start(struct em *em, const struct hs_kmeans *km, struct hs_gmm *g, st
 		single_point(g, km, em->low);
 		return prepare(g, err);
 	}
-	em->next = (struct hs_gmm){ .n_chan = p, .covariance = g->covariance };
+	em->next = (struct hs_gmm){ .n_used = g->n_used, .n_chan = p, .covariance = g->covariance };
 	em->scratch = hs_alloc((size_t)hs_par_threads() * chunk_doubles(p, km->k), sizeof(double), err);
 	if (!em->scratch || model_alloc(&em->next, km->k, err) < 0)
 		return -1;

@@ -253,7 +253,8 @@ static int label_block(void *ctx, int thread, const struct hs_block *block, stru
 	return 0;
 }
 
-static int label_all(struct hs_rowsource *rows, const struct hs_minibatch *mb, struct hs_minibatch_result *out, struct hs_err *err)
+static int label_all(struct hs_rowsource *rows, const struct hs_minibatch *mb, struct hs_minibatch_result *out,
+	struct hs_err *err)
 {
 	struct labelling l = { .mb = mb, .label = out->label };
 	l.scratch = hs_alloc((size_t)hs_par_threads() * labelling_doubles(mb->n_chan, mb->k), sizeof(double), err);

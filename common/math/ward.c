@@ -91,7 +91,8 @@ static size_t root_of(size_t *parent, size_t i)
 }
 
 /* Merges in ascending order of height, numbered; parts are found by the leaves that name them. */
-static int number_tree(struct raw *raw, size_t n, const double *weight, double scale, struct hs_dendrogram *out, struct hs_err *err)
+static int number_tree(struct raw *raw, size_t n, const double *weight, double scale, struct hs_dendrogram *out,
+	struct hs_err *err)
 {
 	size_t *parent = hs_alloc(2 * n - 1, sizeof *parent, err);
 	double *size = parent ? hs_alloc(2 * n - 1, sizeof *size, err) : NULL;

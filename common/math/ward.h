@@ -43,7 +43,8 @@ struct hs_ward_options {
 };
 
 /* x: n x d, finite, n >= 1. Errors: HS_BAD_DATA for squares that overflow, HS_SYSTEM for memory. */
-int hs_ward(const double *x, size_t n, size_t d, const struct hs_ward_options *opt, struct hs_dendrogram *out, struct hs_err *err);
+int hs_ward(
+	const double *x, size_t n, size_t d, const struct hs_ward_options *opt, struct hs_dendrogram *out, struct hs_err *err);
 
 /* edge: n_edges pairs of points that touch, 2 values each; any order, either direction, none twice. */
 int hs_ward_connected(const double *x, size_t n, size_t d, const size_t *edge, size_t n_edges, const struct hs_ward_options *opt,
