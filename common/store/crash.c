@@ -4,17 +4,18 @@
 #include <hdf5.h>
 #include <link.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/draft.h"
 
-/* How far above the stack pointer a caller is looked for: what memcpy, free and abort need for themselves is less. */
-enum { MOST_FILES = 16, NEAR_WORDS = 512, STACK_BYTES = 64 << 10 };
+enum { MOST_FILES = 16, STACK_BYTES = 64 << 10 };
 
 static const int fault[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 static struct sigaction before[HS_LEN(fault)];
@@ -24,41 +25,55 @@ static int n_watched;
 struct range {
 	uintptr_t from, to;
 };
-static struct range hdf5_text;
+static struct range hdf5, ourselves;
 
-static int find_text(struct dl_phdr_info *module, size_t size, void *ctx)
+static bool holds(const struct range *range, uintptr_t address)
 {
-	const uintptr_t inside = (uintptr_t)H5Fopen;
+	return address >= range->from && address < range->to;
+}
+
+/* Where this module and libhdf5 lie. */
+static int find_modules(struct dl_phdr_info *module, size_t size, void *ctx)
+{
 	(void)size, (void)ctx;
 	for (int i = 0; i < module->dlpi_phnum; i++) {
 		const ElfW(Phdr) *part = &module->dlpi_phdr[i];
-		const uintptr_t from = module->dlpi_addr + part->p_vaddr;
-		if (part->p_type == PT_LOAD && inside >= from && inside - from < part->p_memsz) {
-			hdf5_text = (struct range){ from, from + part->p_memsz };
-			return 1;
-		}
+		const struct range r = { module->dlpi_addr + part->p_vaddr, module->dlpi_addr + part->p_vaddr + part->p_memsz };
+		if (part->p_type == PT_LOAD && holds(&r, (uintptr_t)H5Fopen))
+			hdf5 = r;
+		if (part->p_type == PT_LOAD && holds(&r, (uintptr_t)find_modules))
+			ourselves = r;
 	}
 	return 0;
 }
 
-static bool in_hdf5(uintptr_t address)
+struct look {
+	bool below;                   /* the frames of the handler itself are past */
+	uintptr_t instruction;        /* that failed */
+	bool in_hdf5, decided;
+};
+
+/* The nearest caller that is libhdf5 or one of us decides; what lies between is the C library and its like. */
+static _Unwind_Reason_Code look_at_frame(struct _Unwind_Context *frame, void *ctx)
 {
-	return address >= hdf5_text.from && address < hdf5_text.to;
+	struct look *look = ctx;
+	const uintptr_t at = _Unwind_GetIP(frame);
+	look->below |= at == look->instruction;
+	look->in_hdf5 = holds(&hdf5, at);
+	look->decided = look->below && (look->in_hdf5 || holds(&ourselves, at));
+	return look->decided ? _URC_END_OF_STACK : _URC_NO_REASON;
 }
 
-extern void *__libc_stack_end;
-
-/* Read word by word, also where a sanitizer would object: it is the stack of a function that is lost anyway. */
-__attribute__((no_sanitize("address", "undefined")))
-int hs_crash_is_hdf5(const void *instruction, const void *stack)
+/* A stack that cannot be followed was destroyed: not by us, as far as we know. */
+static bool fault_is_in_hdf5(uintptr_t instruction)
 {
-	const uintptr_t *word = (const uintptr_t *)((uintptr_t)stack & ~(sizeof(uintptr_t) - 1)), *end = __libc_stack_end;
-	if (in_hdf5((uintptr_t)instruction))
-		return 1;
-	for (int i = 0; i < NEAR_WORDS && word + i < end; i++)
-		if (in_hdf5(word[i]))
-			return 1;
-	return 0;
+	struct look look = { .instruction = instruction };
+	if (holds(&hdf5, instruction))
+		return true;
+	if (holds(&ourselves, instruction))
+		return false;
+	_Unwind_Backtrace(look_at_frame, &look);
+	return !look.decided || look.in_hdf5;
 }
 
 static void add(char line[512], size_t *n, const char *text)
@@ -89,21 +104,29 @@ static void give_up(void)
 
 static void on_fault(int number, siginfo_t *info, void *context)
 {
+	static volatile sig_atomic_t looking;
 	const ucontext_t *at = context;
 	(void)info;
 #if defined __x86_64__
-	const void *instruction = (const void *)at->uc_mcontext.gregs[REG_RIP], *stack = (const void *)at->uc_mcontext.gregs[REG_RSP];
+	const uintptr_t instruction = (uintptr_t)at->uc_mcontext.gregs[REG_RIP];
 #elif defined __aarch64__
-	const void *instruction = (const void *)at->uc_mcontext.pc, *stack = (const void *)at->uc_mcontext.sp;
+	const uintptr_t instruction = (uintptr_t)at->uc_mcontext.pc;
 #else
-#error "crash.c: say where this machine keeps its instruction and stack pointers"
+#error "crash.c: say where this machine keeps its instruction pointer"
 #endif
-	if (hs_crash_is_hdf5(instruction, stack))
+	if (looking++ || fault_is_in_hdf5(instruction))       /* a fault while following the stack: it was destroyed */
 		give_up();
+	looking = 0;
 	/* ours: back to the instruction, or to abort(), which raises it again */
 	for (size_t i = 0; i < HS_LEN(fault); i++)
 		if (fault[i] == number)
 			sigaction(number, &before[i], NULL);
+}
+
+static _Unwind_Reason_Code nothing(struct _Unwind_Context *frame, void *ctx)
+{
+	(void)frame, (void)ctx;
+	return _URC_END_OF_STACK;
 }
 
 static void install(void)
@@ -112,9 +135,11 @@ static void install(void)
 	static char room[STACK_BYTES];
 	const stack_t stack = { .ss_sp = room, .ss_size = sizeof room };
 	stack_t there;
-	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-	if (!hdf5_text.to)
-		dl_iterate_phdr(find_text, NULL);
+	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	if (!hdf5.to) {
+		dl_iterate_phdr(find_modules, NULL);
+		_Unwind_Backtrace(nothing, NULL);             /* what it allocates, it allocates now */
+	}
 	if (sigaltstack(NULL, &there) == 0 && (there.ss_flags & SS_DISABLE))
 		sigaltstack(&stack, NULL);
 	sigemptyset(&action.sa_mask);

@@ -1,8 +1,8 @@
 /* crash - what a crash inside the HDF5 library means while a stranger's file is open: the file is damaged.
  *
  * libhdf5 1.10 follows wild pointers on some broken files, and nothing outside it can know of all of them. h5probe.h sends a
- * child ahead; for what the child survives by luck there is this last line. A deadly fault whose instruction, or whose
- * caller, lies in libhdf5 becomes one sentence on stderr and status 3 (bad data), and no output is left half written; any
+ * child ahead; for what the child survives by luck there is this last line. A deadly fault in libhdf5, or in what libhdf5
+ * called (memcpy, free), becomes one sentence on stderr and status 3 (bad data), and no output is left half written; any
  * other fault is our own and ends the process as it always would. This is the one place below the porch that prints and
  * ends: after such a fault there is nobody to return to.
  *
@@ -13,8 +13,5 @@
 /* name is borrowed until the call of hs_crash_unwatch with the same pointer. */
 void hs_crash_watch(const char *name);
 void hs_crash_unwatch(const char *name);
-
-/* Does this address, or one of the return addresses right above stack, lie in libhdf5? For fault handlers. */
-int hs_crash_is_hdf5(const void *instruction, const void *stack);
 
 #endif

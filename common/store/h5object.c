@@ -108,8 +108,8 @@ static struct hs_h5_object *find(struct hs_h5 *file, const char *path, bool open
 		return NULL;
 	}
 	let_go(slot);
-	*slot = (struct hs_h5_object){ .path = hs_must_dup(path), .used = ++file->clock, .type = info.type, .address = info.addr, .id = id,
-		.tried = open };
+	*slot = (struct hs_h5_object){ .path = hs_must_dup(path), .used = ++file->clock, .type = info.type, .address = info.addr,
+		.id = id, .tried = open };
 	return slot;
 }
 
@@ -131,7 +131,7 @@ struct hs_h5_object *hs_h5_hold(struct hs_h5 *file, const char *path)
 enum hs_h5_kind hs_h5_kind(struct hs_h5 *file, const char *path)
 {
 	const struct hs_h5_object *o = hs_h5_look(file, path);
-	return !o ? HS_H5_NOTHING : o->type == H5O_TYPE_GROUP ? HS_H5_GROUP : o->type == H5O_TYPE_DATASET ? HS_H5_DATASET : HS_H5_NOTHING;
+	return o && o->type == H5O_TYPE_GROUP ? HS_H5_GROUP : o && o->type == H5O_TYPE_DATASET ? HS_H5_DATASET : HS_H5_NOTHING;
 }
 
 /* HDF5 1.10 crashes when it lists the attributes of an object of which one cannot be decoded (it releases a table that is

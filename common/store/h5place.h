@@ -28,6 +28,6 @@ hid_t hs_h5_memory_type(hid_t type, enum hs_dtype dtype);
 char **hs_h5_place_texts(const struct hs_h5_place *p);                    /* hs_h5_free_list */
 double *hs_h5_place_reals(const struct hs_h5_place *p);
 char *hs_h5_place_ref(const struct hs_h5_place *p);                       /* the path the first reference leads to */
-char *hs_h5_place_scale(const struct hs_h5_place *p, size_t dim);         /* of a DIMENSION_LIST: the first one of this dimension */
+char *hs_h5_place_scale(const struct hs_h5_place *p, size_t dim);         /* of a DIMENSION_LIST: the first scale of dim */
 
 #endif

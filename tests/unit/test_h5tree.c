@@ -389,8 +389,8 @@ static void test_broken(void)
 static void test_complex(void)
 {
 	int fd;
-	hid_t id = create(&fd), disk = H5Tcreate(H5T_COMPOUND, 16), memory = H5Tcreate(H5T_COMPOUND, 16), record = H5Tcreate(H5T_COMPOUND, 24),
-	      space = space_of(1, (const hsize_t[]){ 3 });
+	hid_t id = create(&fd), disk = H5Tcreate(H5T_COMPOUND, 16), memory = H5Tcreate(H5T_COMPOUND, 16),
+	      record = H5Tcreate(H5T_COMPOUND, 24), space = space_of(1, (const hsize_t[]){ 3 });
 	H5Tinsert(disk, "real", 0, H5T_IEEE_F64BE);
 	H5Tinsert(disk, "imag", 8, H5T_IEEE_F64BE);
 	H5Tinsert(memory, "real", 0, H5T_NATIVE_DOUBLE);
