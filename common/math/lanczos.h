@@ -5,6 +5,8 @@
  * eigenvalues are found with their multiplicity up to that). Eigenvectors that are known beforehand are locked: the basis is
  * kept orthogonal to them.
  *
+ * Orders up to HS_LANCZOS_WHOLE, and those that the basis would fill, are made a matrix and solved by hs_la_eigh.
+ *
  * The operator is a function of a block of vectors; it may be parallel inside, and must give the same bits for any number of
  * threads. Start vectors are normal random numbers from the seed. */
 #ifndef HS_MATH_LANCZOS_H
@@ -16,7 +18,7 @@
 
 #include "base/err.h"
 
-enum { HS_LANCZOS_BLOCK = 4 };
+enum { HS_LANCZOS_BLOCK = 4, HS_LANCZOS_WHOLE = 1000 };
 
 /* y = A x for m vectors of n values each, one after the other. */
 typedef void (*hs_operator)(const void *ctx, const double *x, size_t m, double *y);
@@ -30,11 +32,12 @@ struct hs_lanczos {
 	double tol;                   /* done when every residual |A v - e v| is below tol x the largest |e| */
 	size_t max_restarts;
 	uint64_t seed;
-	bool (*stop)(void *ctx);      /* asked at each restart. NULL: never */
+	bool (*stop)(void *ctx);      /* asked at each restart; NULL: never */
 	void *stop_ctx;
 };
 
-/* value: k, descending; vector: k x n, orthonormal rows. *residual, when not NULL, is the largest residual. Returns 0, 1 when
+/* value: k, descending; vector: k x n, orthonormal rows. *residual, when not NULL, is the largest residual as the iteration knows
+ * it (0 for a matrix). Returns 0, 1 when
  * max_restarts or the deadline ended it (values and vectors are the best there are), -1: HS_BAD_DATA when the operator gives
  * values that are not finite, HS_USAGE for k out of range, HS_SYSTEM. */
 int hs_lanczos(const struct hs_lanczos *problem, double *value, double *vector, double *residual, struct hs_err *err);
