@@ -6,13 +6,13 @@
  * D^-1/2 W D^-1/2, that is the smallest of the normalised Laplacian 1 - D^-1/2 W D^-1/2, are the columns of a matrix whose rows
  * are brought to unit length and clustered by k-means (Ng, Jordan, Weiss, NIPS 2001).
  *
- * Eigenvectors: the whole matrix (hs_la_eigh) up to HS_SPECTRAL_DENSE vertices, block Lanczos (lanczos.h) beyond. The null
- * space, the components of the graph, is counted on the graph. When they are k or more there is nothing to solve: components
- * are joined at their smallest distance until k are left (single linkage).
+ * Eigenvectors by block Lanczos, small ones as a matrix (lanczos.h). The null space, the components of the graph, is known from
+ * the graph. When they are k or more there is nothing to solve: components are joined at their smallest distance until k
+ * are left (single linkage).
  *
- * The number of clusters, when it is to be found: the k >= 2 of the largest relative gap (e_{k+1} - e_k) / e_{k+1} in the
- * ascending eigenvalues (von Luxburg, Stat. Comput. 17 (2007) 395, on why the gap; relative, because for elongated clusters
- * the eigenvalues that follow grow as squares, and their differences do too). A graph of c components has k = c.
+ * The number of clusters, when it is to be found: the k >= 2 of the largest relative gap (e_{k+1} - e_k) / (e_{k+1} + 1e-6)
+ * in the ascending eigenvalues (von Luxburg, Stat. Comput. 17 (2007) 395, on why the gap; relative, because for elongated clusters
+ * the eigenvalues that follow grow as squares, and their differences do too; 1e-6 as what hangs by a thread is two things).
  *
  * More than HS_SPECTRAL_WHOLE vertices are replaced by HS_SPECTRAL_LANDMARKS of them: a random sample moved by a few steps of
  * k-means, every point in the cluster of its nearest landmark (Yan, Huang, Jordan, KDD 2009, 907). Landmarks have neighbour
@@ -31,7 +31,7 @@
 
 #include "base/err.h"
 
-enum { HS_SPECTRAL_DENSE = 1000, HS_SPECTRAL_WHOLE = 5000, HS_SPECTRAL_LANDMARKS = 4000 };
+enum { HS_SPECTRAL_WHOLE = 5000, HS_SPECTRAL_LANDMARKS = 4000 };
 
 enum hs_spectral_status { HS_SPECTRAL_CONVERGED, HS_SPECTRAL_MAXITER, HS_SPECTRAL_STOPPED };
 
@@ -50,12 +50,12 @@ struct hs_spectral {
 	int32_t *label;               /* n: 0 .. k-1; cluster 0 is the largest (ties: the one with the lowest first point) */
 	size_t *size;                 /* k */
 	size_t n_eig;                 /* eigenvalues known: max(k, k_max) + 1, or fewer vertices */
-	double *eigenvalue;           /* of the normalised Laplacian, ascending, 0 .. 2; NAN where none was needed (c >= k) */
+	double *eigenvalue;           /* of the normalised Laplacian, ascending, 0 .. 2; NAN where none was needed (n_components >= k) */
 	double gap;                   /* relative gap after eigenvalue k; NAN when not known */
 	size_t n_vertices;            /* of the graph: different points, or landmarks */
-	size_t n_components;          /* of the graph */
+	size_t n_components;          /* of the graph; 0 when none was needed: no more vertices than clusters */
 	bool landmarks;               /* vertices stand for points */
-	enum hs_spectral_status status; /* STOPPED: all labels are -1; MAXITER: eigenvectors are not exact to 1e-8 */
+	enum hs_spectral_status status; /* STOPPED: all labels are -1; MAXITER: residuals of vectors are above 1e-8 */
 };
 
 /* k found, up to 12; 15 neighbours; 10 restarts; seed 0. */
