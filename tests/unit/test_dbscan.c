@@ -121,11 +121,12 @@ static void automatic(void)
 	clouds(x, N, D, 5, 20, 20, truth);
 	struct hs_dbscan_options opt = hs_dbscan_defaults(D);
 	struct hs_dbscan r;
-	tap_ok(opt.min_points == 8 && opt.eps < 0 && hs_dbscan(x, N, D, &opt, &r, &err) == 0 && r.k == 5, "eps %.3g from the data: %zu clusters",
-		r.eps, r.k);
+	const int verdict = hs_dbscan(x, N, D, &opt, &r, &err);
+	tap_ok(opt.min_points == 8 && opt.eps < 0 && verdict == 0 && r.k == 5, "eps %.3g from the data: %zu clusters", r.eps, r.k);
 	hs_adjusted_rand(truth, r.label, N, &ari, &err);
 	tap_ok(ari > 0.999 && r.n_noise < N / 10 && r.n_noise > N / 30, "as they were made: %.4f, %zu noise", ari, r.n_noise);
-	tap_ok(hs_dbscan_knee(x, N, D, &opt, distance, &knee, &err) == 0 && knee == r.eps && distance[0] > 0, "and the knee is its eps");
+	tap_ok(hs_dbscan_knee(x, N, D, &opt, distance, &knee, &err) == 0 && knee == r.eps && distance[0] > 0,
+		"and the knee is its eps");
 	size_t falls = 0, above = 0;
 	for (size_t i = 1; i < N; i++) {
 		falls += distance[i] < distance[i - 1];
@@ -139,7 +140,8 @@ static void automatic(void)
 		double *y = malloc(N * D * sizeof *y);
 		for (size_t i = 0; i < N * D; i++)
 			y[i] = ldexp(x[i], e);
-		tap_ok(hs_dbscan(y, N, D, &opt, &s, &err) == 0 && s.k == 5 && s.eps == ldexp(knee, e), "points x 2^%d: eps x 2^%d", e, e);
+		tap_ok(hs_dbscan(y, N, D, &opt, &s, &err) == 0 && s.k == 5 && s.eps == ldexp(knee, e), "points x 2^%d: eps x 2^%d", e,
+			e);
 		hs_dbscan_release(&s);
 		free(y);
 	}
@@ -159,12 +161,14 @@ static void corners(void)
 	struct hs_dbscan_options opt = { .eps = -1, .min_points = 5 };
 	struct hs_dbscan r;
 	double x[8] = { 1, 1, 1, 1, 1, 1, 1, 1 }, knee;
-	tap_ok(hs_dbscan(x, 4, 2, &opt, &r, &err) == 0 && r.k == 0 && r.n_noise == 4 && r.label[3] == -1, "four points, five asked: noise");
+	tap_ok(hs_dbscan(x, 4, 2, &opt, &r, &err) == 0 && r.k == 0 && r.n_noise == 4 && r.label[3] == -1,
+		"four points, five asked: noise");
 	hs_dbscan_release(&r);
 	tap_ok(hs_dbscan_knee(x, 4, 2, &opt, x + 4, &knee, &err) == 0 && isnan(knee) && isnan(x[4]), "and no knee");
 	x[4] = 1;
 	opt.min_points = 4;
-	tap_ok(hs_dbscan(x, 4, 1, &opt, &r, &err) == 0 && r.k == 1 && r.eps == 0 && r.n_core == 4, "four equal points, four asked: one cluster");
+	tap_ok(hs_dbscan(x, 4, 1, &opt, &r, &err) == 0 && r.k == 1 && r.eps == 0 && r.n_core == 4,
+		"four equal points, four asked: one cluster");
 	hs_dbscan_release(&r);
 	opt.min_points = 1;
 	tap_ok(hs_dbscan(x, 1, 1, &opt, &r, &err) == 0 && r.k == 1 && r.size[0] == 1, "one point, one asked: one cluster");
@@ -172,7 +176,8 @@ static void corners(void)
 	int asked = 0;
 	opt.stop = at_once;
 	opt.stop_ctx = &asked;
-	tap_ok(hs_dbscan(x, 4, 1, &opt, &r, &err) == 0 && r.stopped && r.k == 0 && r.label[0] == -1 && asked, "the deadline ends without clusters");
+	tap_ok(hs_dbscan(x, 4, 1, &opt, &r, &err) == 0 && r.stopped && r.k == 0 && r.label[0] == -1 && asked,
+		"the deadline ends without clusters");
 	hs_dbscan_release(&r);
 	opt.stop = NULL;
 	opt.min_points = 0;
@@ -183,7 +188,8 @@ static void corners(void)
 	err = (struct hs_err){ 0 };
 	opt.eps = 1;
 	x[1] = NAN;
-	tap_ok(hs_dbscan(x, 4, 1, &opt, &r, &err) == -1 && err.status == HS_BAD_DATA && !r.label, "points that are not finite are bad data");
+	tap_ok(hs_dbscan(x, 4, 1, &opt, &r, &err) == -1 && err.status == HS_BAD_DATA && !r.label,
+		"points that are not finite are bad data");
 }
 
 static void threads(void)
