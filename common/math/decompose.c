@@ -28,8 +28,10 @@ enum hs_pca_method hs_pca_choose(size_t n_rows, size_t n_chan, size_t n_comp)
 	return random < exact ? HS_PCA_RANDOM : HS_PCA_EXACT;
 }
 
-static void remark(size_t n_rows, size_t n_used, size_t n_negative)
+static void remark(const struct hs_pca_how *how, size_t n_rows, size_t n_used, size_t n_negative)
 {
+	if (how->silent)
+		return;
 	if (n_used < n_rows)
 		hs_stage("%zu of %zu spectra left out: masked or not finite", n_rows - n_used, n_rows);
 	if (n_negative)
@@ -41,7 +43,7 @@ static int exact(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_
 	struct hs_moments m = { 0 };
 	int verdict = hs_moments_init(&m, rows, &how->options, err);
 	if (verdict == 0) {
-		remark(m.n_rows, m.n_used, m.n_negative);
+		remark(how, m.n_rows, m.n_used, m.n_negative);
 		verdict = hs_pca_init(pca, &m, rows, how->n_comp, err);
 	}
 	hs_moments_release(&m);
@@ -74,7 +76,7 @@ static int by_tsqr(struct hs_pca *pca, struct hs_rowsource *rows, const struct h
 	struct hs_tsqr t;
 	int verdict = hs_tsqr_init(&t, rows, &how->options, err);
 	if (verdict == 0) {
-		remark(t.survey.n_rows, t.survey.n_used, t.survey.n_negative);
+		remark(how, t.survey.n_rows, t.survey.n_used, t.survey.n_negative);
 		verdict = hs_pca_from_factor(pca, &t, how->n_comp, err);
 	}
 	hs_tsqr_release(&t);
@@ -87,7 +89,7 @@ static int by_random(struct hs_pca *pca, struct hs_rowsource *rows, const struct
 	const size_t p = rows->n_chan;
 	int verdict = hs_survey_init(&s, rows, &how->options, err);
 	if (verdict == 0) {
-		remark(s.n_rows, s.n_used, s.n_negative);
+		remark(how, s.n_rows, s.n_used, s.n_negative);
 		const size_t k = least(how->n_comp, least(s.n_used, p));
 		double *value = hs_alloc(k, sizeof *value, err), *basis = value ? hs_alloc(k, p * sizeof *basis, err) : NULL;
 		verdict = basis ? hs_rsvd(rows, &s, k, HS_RSVD_POWER, how->seed, value, basis, err) : -1;
@@ -107,7 +109,7 @@ static int by_sketch(struct hs_pca *pca, struct hs_rowsource *rows, const struct
 	struct hs_sketch s;
 	int verdict = hs_sketch_init(&s, rows, &how->options, how->n_comp, how->seed, err);
 	if (verdict == 0) {
-		remark(s.survey.n_rows, s.survey.n_used, s.survey.n_negative);
+		remark(how, s.survey.n_rows, s.survey.n_used, s.survey.n_negative);
 		verdict = hs_pca_adopt(pca, &s.survey, s.k, s.eigenvalue, s.k, s.vector, HS_SKETCH_RESOLVED * HS_SKETCH_RESOLVED, err);
 		s.eigenvalue = s.vector = NULL;
 	}

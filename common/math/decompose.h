@@ -21,12 +21,13 @@ struct hs_pca_how {
 	struct hs_moments_options options;
 	size_t n_comp;                /* most components with vectors; RANDOM and SKETCH know as many eigenvalues */
 	uint64_t seed;                /* of RANDOM and SKETCH */
+	bool silent;                  /* no remarks: one round of many */
 };
 
 /* What AUTO means for n rows of p channels. */
 enum hs_pca_method hs_pca_choose(size_t n_rows, size_t n_chan, size_t n_comp);
 
-/* Rows left out and rows that are no counts are remarked on. Failures as of the modules above. Released by the caller
+/* Rows left out and rows that are no counts are remarked on, unless silent. Failures as of the modules above. Released by the caller
  * (hs_pca_release), also after failure. */
 int hs_pca_find(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how, struct hs_err *err);
 
