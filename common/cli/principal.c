@@ -109,13 +109,23 @@ static int take_spectra(struct hs_principal *p, struct hs_pixels *px, const stru
 
 /* ------------------------------------------------------------------ of scores */
 
-/* The loadings that belong to the signal, when it is a stack of scores. */
-static bool find_loadings(const struct hs_pixels *px, size_t *loadings)
+/* The loadings that belong to the signal, when it is scores: a stack of maps, or of curves over points or along a line. The
+ * latter look like spectra of components; turned is the signal as it is meant, pixels by components. */
+static bool find_loadings(const struct hs_pixels *px, size_t *loadings, struct hs_pixels *turned)
 {
+	*turned = *px;
 	if (!hs_session_sibling(px->in, px->index, "loadings", loadings) || *loadings == px->index)
 		return false;
-	const struct hs_signal *l = hs_in_signal(px->in, *loadings);
-	return l->rank == 2 && l->axis[0].n == px->n_chan && px->n_sig == 1 && px->sig[0] == 0;
+	const struct hs_signal *l = hs_in_signal(px->in, *loadings), *s = px->signal;
+	if (l->rank != 2 || px->n_sig != 1 || l->axis[0].n != s->axis[0].n || strcmp(l->axis[0].name, s->axis[0].name))
+		return false;
+	if (px->sig[0] == 0)
+		return true;
+	turned->n_pix = px->n_chan;
+	turned->n_chan = px->n_pix;
+	turned->nav[0] = px->sig[0];
+	turned->sig[0] = px->nav[0];
+	return px->n_nav == 1;
 }
 
 /* Did that step take the mean spectrum away? Its record says so. */
@@ -157,6 +167,20 @@ static int take_rows(void *ctx, const struct hs_block *block, size_t n_blocks, s
 	return 0;
 }
 
+/* Scores that lie in the file as curves, component after component. */
+static int take_curves(const struct hs_pixels *turned, struct hs_factored *f, double *row, struct hs_err *err)
+{
+	double *all = hs_in_read(turned->in, turned->index, err);
+	int verdict = all ? 0 : -1;
+	for (size_t i = 0; i < f->n_pix && verdict == 0; i++) {
+		for (size_t j = 0; j < f->k; j++)
+			row[j] = all[j * f->n_pix + i];
+		verdict = hs_factored_add(f, i, row, err);
+	}
+	free(all);
+	return verdict;
+}
+
 /* Results have the pixels of the scores and the channels of the loadings: a signal of that shape stands for both. */
 static void join_axes(struct hs_principal *p, const struct hs_pixels *px, const struct hs_axis *channels)
 {
@@ -173,8 +197,9 @@ static void join_axes(struct hs_principal *p, const struct hs_pixels *px, const 
 		p->like.nav[i] = i;
 }
 
-static int take_scores(struct hs_principal *p, struct hs_pixels *px, size_t from, const struct hs_principal_options *o,
-	struct hs_err *err)
+/* px is the signal as it is meant; source, the rows as they lie in the file, is NULL for curves. */
+static int take_scores(struct hs_principal *p, const struct hs_pixels *px, size_t from, struct hs_rowsource *source,
+	const struct hs_principal_options *o, struct hs_err *err)
 {
 	const struct hs_signal *loading = hs_in_signal(px->in, from);
 	const size_t k = o->n_comp && o->n_comp < px->n_chan ? o->n_comp : px->n_chan, n_chan = loading->axis[1].n;
@@ -195,7 +220,7 @@ static int take_scores(struct hs_principal *p, struct hs_pixels *px, size_t from
 		return -1;
 	join_axes(p, px, &loading->axis[1]);
 	struct reading r = { &p->f, hs_must_alloc(k, sizeof(double)) };
-	const int verdict = hs_waves_each(px->source, "scores", 1, take_rows, &r, err);
+	const int verdict = source ? hs_waves_each(source, "scores", 1, take_rows, &r, err) : take_curves(px, &p->f, r.row, err);
 	free(r.row);
 	return verdict == 0 && !p->f.n_used ? hs_fail(err, HS_BAD_DATA, "no pixel has scores: all are masked or not finite") : verdict;
 }
@@ -203,8 +228,11 @@ static int take_scores(struct hs_principal *p, struct hs_pixels *px, size_t from
 int hs_principal_init(struct hs_principal *p, struct hs_pixels *px, const struct hs_principal_options *options, struct hs_err *err)
 {
 	size_t loadings;
+	struct hs_pixels scores;
 	*p = (struct hs_principal){ 0 };
-	return find_loadings(px, &loadings) ? take_scores(p, px, loadings, options, err) : take_spectra(p, px, options, err);
+	if (!find_loadings(px, &loadings, &scores))
+		return take_spectra(p, px, options, err);
+	return take_scores(p, &scores, loadings, px->sig[0] == 0 ? px->source : NULL, options, err);
 }
 
 void hs_principal_release(struct hs_principal *p)
