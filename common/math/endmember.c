@@ -186,7 +186,7 @@ static int find_shares(const struct hs_corners *c, double *share, double *log_vo
 	const bool solid = part && hs_simplex_map(c->corner, k, map, log_volume);
 	if (part && !solid)
 		*log_volume = -INFINITY;
-#pragma omp parallel for schedule(static) num_threads(hs_par_threads())
+#pragma omp parallel for schedule(static) num_threads(hs_par_threads()) if (chunks >= 4)
 	for (size_t b = 0; b < (solid ? chunks : 0); b++)
 		for (size_t i = b * CHUNK; i < (b + 1) * CHUNK && i < c->cloud.n; i++) {
 			double a[HS_ENDMEMBERS_MOST], sum = 0;

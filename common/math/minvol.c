@@ -10,7 +10,7 @@
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { CHUNK = 4096, STEPS = 10, WIDEST = 64 };
+enum { CHUNK = 4096, MANY = 4, STEPS = 10, WIDEST = 64 };
 
 /* Everything in scaled units. Since rows of W sum to one, the misfit of a row is |z - W Hz|^2 + |W Hr|^2 with Hz the coordinates of
  * the endmembers in the subspace and Hr what they have outside of it: no difference of large numbers is taken. */
@@ -180,7 +180,7 @@ static double turn_w(struct problem *s, bool move)
 	times(true, k, k, d, s->hz, s->hz, perpendicular);
 	for (size_t i = 0; i < k * k; i++)
 		perpendicular[i] = s->gram[i] - perpendicular[i];
-#pragma omp parallel for schedule(static) num_threads(hs_par_threads())
+#pragma omp parallel for schedule(static) num_threads(hs_par_threads()) if (s->chunks >= MANY)
 	for (size_t c = 0; c < s->chunks; c++) {
 		double *ww = s->part + c * size, *wz = ww + k * k, *one = wz + k * d, b[WIDEST];
 		memset(ww, 0, size * sizeof *ww);

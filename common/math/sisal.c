@@ -10,7 +10,7 @@
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { CHUNK = 4096, INNER = 4, MOST_INNER = 64, QUIET = 3, HALVINGS = 24, SAMPLE = 16384, REFINE = 3 };
+enum { CHUNK = 4096, MANY = 4, INNER = 4, MOST_INNER = 64, QUIET = 3, HALVINGS = 24, SAMPLE = 16384, REFINE = 3 };
 #define RIDGE 1e-6                        /* least curvature of the quadratic model */
 #define OUTSIDE_WANTED 0.7                /* mean distance of what is outside, in standard deviations of the noise */
 #define INFLATE 1.5
@@ -172,7 +172,7 @@ static double hinge(const struct problem *s, const double *q, double *worst)
 {
 	const size_t k = s->k;
 	double sum = 0;
-#pragma omp parallel for schedule(static) num_threads(hs_par_threads())
+#pragma omp parallel for schedule(static) num_threads(hs_par_threads()) if (s->chunks >= MANY)
 	for (size_t c = 0; c < s->chunks; c++) {
 		double a[64], own = 0, *low = s->part + c * k * k + 1;
 		for (size_t j = 0; worst && j < k; j++)
@@ -213,7 +213,7 @@ static void follow(struct problem *s, const double *q, bool first)
 {
 	const size_t k = s->k;
 	const double threshold = s->price / s->rho;
-#pragma omp parallel for schedule(static) num_threads(hs_par_threads())
+#pragma omp parallel for schedule(static) num_threads(hs_par_threads()) if (s->chunks >= MANY)
 	for (size_t c = 0; c < s->chunks; c++) {
 		double a[64], *sum = s->part + c * k * k;
 		memset(sum, 0, k * k * sizeof *sum);

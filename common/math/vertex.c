@@ -11,7 +11,7 @@
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { CHUNK = 4096, SKEWERS = 64, SWEEPS = 1000 };
+enum { CHUNK = 4096, MANY = 4, SKEWERS = 64, SWEEPS = 1000 };
 #define FLAT 1e-12                        /* thickness of a simplex over its extent that counts as none */
 #define SKEWER_ITEM ((uint64_t)1 << 40)
 
@@ -40,7 +40,7 @@ static struct best find_best(const uint8_t *skip, size_t n, point_value value, v
 {
 	struct best all = { .value = -INFINITY, .index = SIZE_MAX };
 	const size_t chunks = n_chunks(n);
-#pragma omp parallel for schedule(static) num_threads(hs_par_threads())
+#pragma omp parallel for schedule(static) num_threads(hs_par_threads()) if (chunks >= MANY)
 	for (size_t c = 0; c < chunks; c++) {
 		struct best own = { .value = -INFINITY, .index = SIZE_MAX };
 		for (size_t i = c * CHUNK; i < chunk_end(c, n); i++) {
@@ -342,7 +342,7 @@ static int throw_skewers(const struct hs_cloud *cloud, const double *skewer, str
 	bool short_of_memory = false;
 	for (size_t s = 0; s < SKEWERS; s++)
 		high[s] = low[s] = (struct best){ -INFINITY, SIZE_MAX };
-#pragma omp parallel num_threads(hs_par_threads())
+#pragma omp parallel num_threads(hs_par_threads()) if (chunks >= MANY)
 	{
 		struct hs_err own = { 0 };
 		double *t = hs_alloc(rows * SKEWERS, sizeof *t, &own);
