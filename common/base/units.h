@@ -25,6 +25,9 @@ int hs_parse_seconds(const char *text, double *seconds, struct hs_err *err);
 /* "-1.2mV" wanted in "V" gives -0.0012; a bare number is taken in the wanted unit. */
 int hs_parse_quantity(const char *text, const char *unit, double *value, struct hs_err *err);
 
+/* "LO:HI", lo < hi; a unit after HI alone is meant for both. */
+int hs_parse_range(const char *text, const char *unit, double *lo, double *hi, struct hs_err *err);
+
 /* Factor that turns a value in one unit into another (nm -> m: 1e-9); 0 when the two do not measure the same thing.
  * Knows SI prefixes, micro in both spellings, A for angstrom only as "Å" or "angstrom". */
 double hs_unit_factor(const char *from, const char *to);

@@ -63,7 +63,7 @@ int hs_maker_window(const struct hs_maker *m, const struct hs_axis *a, size_t *f
 	*end = a->n;
 	if (!m->wish->window)
 		return 0;
-	if (hs_wish_range(m->wish->window, a->units, &lo, &hi, err) < 0)
+	if (hs_parse_range(m->wish->window, a->units, &lo, &hi, err) < 0)
 		return hs_err_prepend(err, "--energy");
 	const double least = fmin(a->value[0], a->value[a->n - 1]), most = fmax(a->value[0], a->value[a->n - 1]);
 	if (hi < least || lo > most)

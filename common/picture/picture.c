@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "picture/cloud.h"
 #include "picture/companions.h"
 #include "picture/panels.h"
@@ -91,7 +92,7 @@ static int parse_limits(struct hs_maker *m, struct hs_err *err)
 	if (!strcmp(text, "full"))
 		return 0;
 	m->limits = HS_LIMITS_GIVEN;
-	if (hs_wish_range(text, m->s->units, &m->lo, &m->hi, err) < 0)
+	if (hs_parse_range(text, m->s->units, &m->lo, &m->hi, err) < 0)
 		return hs_err_prepend(err, "--limits");
 	if (m->wish->log && !(m->lo > 0))
 		return hs_fail(err, HS_USAGE, "--limits: a logarithmic scale begins above 0");

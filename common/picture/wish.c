@@ -7,27 +7,6 @@
 #include "base/mem.h"
 #include "base/units.h"
 
-int hs_wish_range(const char *text, const char *unit, double *lo, double *hi, struct hs_err *err)
-{
-	const char *colon = strchr(text, ':');
-	if (!colon || colon == text || !colon[1])
-		return hs_fail(err, HS_USAGE, "'%.60s' is no range LO:HI", text);
-	char *first = hs_must_dup(text), *end, *unit_of_hi;
-	first[colon - text] = 0;
-	strtod(colon + 1, &unit_of_hi);
-	strtod(first, &end);
-	if (!*end && *unit_of_hi) {
-		char *with = hs_must_printf("%s%s", first, unit_of_hi);
-		free(first);
-		first = with;
-	}
-	const int verdict = hs_parse_quantity(first, unit, lo, err) < 0 || hs_parse_quantity(colon + 1, unit, hi, err) < 0 ? -1 : 0;
-	free(first);
-	if (verdict == 0 && !(*lo < *hi))
-		return hs_fail(err, HS_USAGE, "'%.60s' is an empty range", text);
-	return verdict;
-}
-
 /* One item of a list, "3" or "3-5". */
 static int add_item(char *part, size_t n, bool *take, struct hs_err *err)
 {

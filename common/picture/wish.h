@@ -22,9 +22,6 @@ struct hs_wish {
 	bool log, stacked;
 };
 
-/* "LO:HI", lo < hi; a unit after HI alone is meant for both. */
-int hs_wish_range(const char *text, const char *unit, double *lo, double *hi, struct hs_err *err);
-
 /* Which of n are in "1,3-5" (NULL: all), counted from 0 and ascending, into index (room for n); *n_index of them. */
 int hs_wish_list(const char *text, size_t n, size_t *index, size_t *n_index, struct hs_err *err);
 

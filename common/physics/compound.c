@@ -1,0 +1,359 @@
+#include "physics/compound.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/units.h"
+#include "math/lm.h"
+
+/* ------------------------------------------------------------------ terms */
+
+const struct hs_model *hs_model_named(const char *name)
+{
+	for (const struct hs_model *const *m = hs_model_table; *m; m++)
+		if (!strcmp((*m)->name, name))
+			return *m;
+	return NULL;
+}
+
+static int add_term(struct hs_compound *c, const char *name, struct hs_err *err)
+{
+	const struct hs_model *model = hs_model_named(name);
+	if (!model) {
+		struct hs_str there = { 0 };
+		for (const struct hs_model *const *m = hs_model_table; *m; m++)
+			hs_str_addf(&there, "%s%s", m == hs_model_table ? "" : ", ", (*m)->name);
+		hs_fail(err, HS_USAGE, "no model '%s': there are %s", name, hs_str_get(&there));
+		hs_str_release(&there);
+		return -1;
+	}
+	if (c->n_terms && model->is_complex != c->is_complex)
+		return hs_fail(err, HS_USAGE, "'%s' and '%s' do not add: one of them is complex", c->term[0].model->name, name);
+	if (c->n_params + model->n_params > HS_COMPOUND_MOST)
+		return hs_fail(err, HS_USAGE, "a sum of more than %d parameters", HS_COMPOUND_MOST);
+	c->term = hs_must_resize(c->term, c->n_terms + 1, sizeof *c->term);
+	c->term[c->n_terms++] = (struct hs_term){ model, c->n_params };
+	c->n_params += model->n_params;
+	c->is_complex = model->is_complex;
+	c->own_form |= model->physical != NULL;
+	return 0;
+}
+
+/* The name of term i before its parameters: none when it is alone, with its number when its model occurs again. */
+static char *prefix_of(const struct hs_compound *c, size_t i)
+{
+	size_t number = 1, n = 0;
+	if (c->n_terms == 1)
+		return hs_must_dup("");
+	for (size_t t = 0; t < c->n_terms; t++) {
+		n += c->term[t].model == c->term[i].model;
+		number += t < i && c->term[t].model == c->term[i].model;
+	}
+	return n > 1 ? hs_must_printf("%s%zu_", c->term[i].model->name, number) : hs_must_printf("%s_", c->term[i].model->name);
+}
+
+int hs_compound_parse(struct hs_compound *c, const char *text, struct hs_err *err)
+{
+	*c = (struct hs_compound){ 0 };
+	char *copy = hs_must_dup(text), *save = NULL;
+	int verdict = 0;
+	for (char *word = strtok_r(copy, "+", &save); word && verdict == 0; word = strtok_r(NULL, "+", &save)) {
+		while (*word == ' ')
+			word++;
+		for (size_t n = strlen(word); n && word[n - 1] == ' '; n--)
+			word[n - 1] = 0;
+		verdict = add_term(c, word, err);
+	}
+	free(copy);
+	if (verdict == 0 && !c->n_terms)
+		verdict = hs_fail(err, HS_USAGE, "'%s' names no model", text);
+	if (verdict < 0)
+		return -1;
+	c->param = hs_must_alloc(c->n_params, sizeof *c->param);
+	for (size_t t = 0; t < c->n_terms; t++) {
+		char *prefix = prefix_of(c, t);
+		for (size_t j = 0; j < c->term[t].model->n_params; j++) {
+			const struct hs_param_spec *spec = &c->term[t].model->param[j];
+			c->param[c->term[t].first + j] = (struct hs_compound_param){ .name = hs_must_printf("%s%s", prefix, spec->name), .spec = spec,
+				.low = spec->low, .high = spec->high, .value = spec->usual, .fixed = spec->setting };
+		}
+		for (size_t j = 0; j < c->term[t].model->n_derived; j++) {
+			const struct hs_derived_spec *spec = &c->term[t].model->derived[j];
+			c->derived = hs_must_resize(c->derived, c->n_derived + 1, sizeof *c->derived);
+			c->derived[c->n_derived++] = (struct hs_compound_derived){ hs_must_printf("%s%s", prefix, spec->name), spec };
+		}
+		free(prefix);
+	}
+	return 0;
+}
+
+void hs_compound_release(struct hs_compound *c)
+{
+	for (size_t i = 0; c->param && i < c->n_params; i++)
+		free(c->param[i].name);
+	for (size_t i = 0; i < c->n_derived; i++)
+		free(c->derived[i].name);
+	free(c->param);
+	free(c->derived);
+	free(c->term);
+	*c = (struct hs_compound){ 0 };
+}
+
+/* ------------------------------------------------------------------ what the user says */
+
+static int find_param(const struct hs_compound *c, const char *name, size_t *i, struct hs_err *err)
+{
+	struct hs_str there = { 0 };
+	for (*i = 0; *i < c->n_params; ++*i)
+		if (!strcmp(c->param[*i].name, name))
+			return 0;
+	for (size_t k = 0; k < c->n_params; k++)
+		hs_str_addf(&there, "%s%s", k ? ", " : "", c->param[k].name);
+	hs_fail(err, HS_USAGE, "no parameter '%s': there are %s", name, hs_str_get(&there));
+	hs_str_release(&there);
+	return -1;
+}
+
+char *hs_unit_of(enum hs_unit_of of, const char *own, const char *x, const char *y)
+{
+	const bool no_x = !x || !*x || !strcmp(x, "1"), no_y = !y || !*y || !strcmp(y, "1");
+	switch (of) {
+	case HS_OF_NONE: return hs_must_dup("1");
+	case HS_OF_X: return hs_must_dup(no_x ? "1" : x);
+	case HS_OF_Y: return hs_must_dup(no_y ? "1" : y);
+	case HS_OF_AREA: return no_x ? hs_must_dup(no_y ? "1" : y) : no_y ? hs_must_dup(x) : hs_must_printf("%s*%s", y, x);
+	case HS_OF_SLOPE: return no_x ? hs_must_dup(no_y ? "1" : y) : hs_must_printf("%s/%s", no_y ? "1" : y, x);
+	case HS_OF_PER_X: return no_x ? hs_must_dup("1") : hs_must_printf("1/%s", x);
+	case HS_OF_RADIAN: return hs_must_dup("rad");
+	case HS_OF_OWN: return hs_must_dup(own && *own ? own : "1");
+	}
+	return hs_must_dup("1");
+}
+
+typedef int (*says)(struct hs_compound *c, size_t i, const char *value, const char *unit, struct hs_err *err);
+
+/* fn for each "NAME=VALUE" or "NAME" (value NULL) of a list. */
+static int each(struct hs_compound *c, const char *text, const char *x_unit, const char *y_unit, says fn, struct hs_err *err)
+{
+	char *copy = hs_must_dup(text), *save = NULL;
+	int verdict = 0;
+	for (char *word = strtok_r(copy, ",", &save); word && verdict == 0; word = strtok_r(NULL, ",", &save)) {
+		char *value = strchr(word, '=');
+		size_t i;
+		if (value)
+			*value++ = 0;
+		verdict = find_param(c, word, &i, err);
+		if (verdict == 0) {
+			char *unit = hs_unit_of(c->param[i].spec->unit_of, c->param[i].spec->unit, x_unit, y_unit);
+			verdict = fn(c, i, value, unit, err) < 0 ? hs_err_prepend(err, "%s", word) : 0;
+			free(unit);
+		}
+	}
+	free(copy);
+	return verdict;
+}
+
+static int say_start(struct hs_compound *c, size_t i, const char *value, const char *unit, struct hs_err *err)
+{
+	return value ? hs_parse_quantity(value, unit, &c->param[i].value, err) : hs_fail(err, HS_USAGE, "a value is missing");
+}
+
+static int say_fixed(struct hs_compound *c, size_t i, const char *value, const char *unit, struct hs_err *err)
+{
+	c->param[i].fixed = true;
+	return value ? say_start(c, i, value, unit, err) : 0;
+}
+
+static int say_bound(struct hs_compound *c, size_t i, const char *value, const char *unit, struct hs_err *err)
+{
+	const char *colon = value ? strchr(value, ':') : NULL;
+	struct hs_compound_param *p = &c->param[i];
+	if (!colon)
+		return hs_fail(err, HS_USAGE, "bounds are LOW:HIGH");
+	char *low = hs_must_printf("%.*s", (int)(colon - value), value);
+	int verdict = *low ? hs_parse_quantity(low, unit, &p->low, err) : 0;
+	if (verdict == 0 && colon[1])
+		verdict = hs_parse_quantity(colon + 1, unit, &p->high, err);
+	if (verdict == 0 && !(p->low < p->high))
+		verdict = hs_fail(err, HS_USAGE, "the lower bound is not below the upper one");
+	p->fixed &= !p->spec->setting;        /* a setting that may move is no setting any more */
+	free(low);
+	return verdict;
+}
+
+static int say_tie(struct hs_compound *c, size_t i, const char *value, const char *unit, struct hs_err *err)
+{
+	(void)unit;
+	const char *star = value ? strchr(value, '*') : NULL;
+	struct hs_compound_param *p = &c->param[i];
+	p->factor = 1;
+	if (!value)
+		return hs_fail(err, HS_USAGE, "a tie is NAME=NAME or NAME=FACTOR*NAME");
+	if (star) {
+		char *factor = hs_must_printf("%.*s", (int)(star - value), value);
+		const int verdict = hs_parse_real(factor, &p->factor, err);
+		free(factor);
+		if (verdict < 0)
+			return -1;
+	}
+	if (find_param(c, star ? star + 1 : value, &p->to, err) < 0)
+		return -1;
+	if (c->param[p->to].tied || p->to == i)
+		return hs_fail(err, HS_USAGE, "'%s' is tied itself", c->param[p->to].name);
+	p->tied = true;
+	return 0;
+}
+
+static int refuse_own_form(const struct hs_compound *c, struct hs_err *err)
+{
+	return c->own_form ? hs_fail(err, HS_USAGE,
+		"the parameters of this model are not fitted as they are reported: they cannot be held") :
+		0;
+}
+
+int hs_compound_start(struct hs_compound *c, const char *text, const char *x_unit, const char *y_unit, struct hs_err *err)
+{
+	return each(c, text, x_unit, y_unit, say_start, err);
+}
+
+int hs_compound_fix(struct hs_compound *c, const char *text, const char *x_unit, const char *y_unit, struct hs_err *err)
+{
+	return refuse_own_form(c, err) < 0 ? -1 : each(c, text, x_unit, y_unit, say_fixed, err);
+}
+
+int hs_compound_bound(struct hs_compound *c, const char *text, const char *x_unit, const char *y_unit, struct hs_err *err)
+{
+	return refuse_own_form(c, err) < 0 ? -1 : each(c, text, x_unit, y_unit, say_bound, err);
+}
+
+int hs_compound_tie(struct hs_compound *c, const char *text, struct hs_err *err)
+{
+	return refuse_own_form(c, err) < 0 ? -1 : each(c, text, NULL, NULL, say_tie, err);
+}
+
+/* ------------------------------------------------------------------ values */
+
+static size_t n_values(const struct hs_compound *c, const struct hs_grid *g)
+{
+	return c->is_complex ? 2 * g->n : g->n;
+}
+
+bool hs_compound_eval(const struct hs_compound *c, const struct hs_grid *g, const double *p, double *y, double *dy,
+	double *scratch)
+{
+	const size_t n = n_values(c, g);
+	for (size_t t = 0; t < c->n_terms; t++) {
+		const struct hs_term *term = &c->term[t];
+		if (!term->model->eval(g, p + term->first, t ? scratch : y, dy ? dy + term->first * n : NULL))
+			return false;
+		for (size_t i = 0; t && i < n; i++)
+			y[i] += scratch[i];
+	}
+	return true;
+}
+
+/* Linear parameters that are free and not tied, by least squares of what the others leave. Left alone when that is singular. */
+static void solve_linear(const struct hs_compound *c, const struct hs_grid *g, const double *y, const double *weight, double *p,
+	double *scratch)
+{
+	const size_t n = n_values(c, g);
+	double *model = scratch, *dy = model + n, *room = dy + c->n_params * n, h[HS_COMPOUND_MOST * HS_COMPOUND_MOST],
+	       b[HS_COMPOUND_MOST];
+	size_t place[HS_COMPOUND_MOST], k = 0;
+	for (size_t j = 0; j < c->n_params; j++) {
+		const struct hs_compound_param *q = &c->param[j];
+		bool mated = q->tied;
+		for (size_t i = 0; i < c->n_params; i++)
+			mated |= c->param[i].tied && c->param[i].to == j;
+		if (q->spec->linear && !q->fixed && !mated && isnan(q->value))
+			place[k++] = j;
+	}
+	if (!k || !hs_compound_eval(c, g, p, model, dy, room))
+		return;
+	for (size_t a = 0; a < k; a++) {
+		const double *da = dy + place[a] * n;
+		b[a] = 0;
+		for (size_t e = 0; e <= a; e++)
+			h[a * k + e] = 0;
+		for (size_t i = 0; i < n; i++) {
+			const double w = weight ? weight[i] : 1;
+			if (!(w > 0))
+				continue;
+			b[a] += w * da[i] * (y[i] - model[i]);
+			for (size_t e = 0; e <= a; e++)
+				h[a * k + e] += w * da[i] * dy[place[e] * n + i];
+		}
+	}
+	double q[HS_COMPOUND_MOST];
+	if (!hs_lm_solve(h, k, b))
+		return;
+	memcpy(q, p, c->n_params * sizeof *q);
+	for (size_t a = 0; a < k; a++) {
+		const struct hs_compound_param *s = &c->param[place[a]];
+		q[place[a]] = fmin(fmax(p[place[a]] + b[a], s->low), s->high);
+		if (!isfinite(q[place[a]]))
+			return;
+	}
+	memcpy(p, q, c->n_params * sizeof *p);
+}
+
+/* Parameters of one term as the user wants them to begin. */
+static void impose(const struct hs_compound *c, const struct hs_grid *g, const struct hs_term *t, double *p)
+{
+	double q[HS_MODEL_MOST];
+	const struct hs_model *m = t->model;
+	bool given = false;
+	if (m->physical)
+		m->physical(g, p + t->first, q, NULL);
+	else
+		memcpy(q, p + t->first, m->n_params * sizeof *q);
+	for (size_t j = 0; j < m->n_params; j++)
+		if (!isnan(c->param[t->first + j].value)) {
+			q[j] = c->param[t->first + j].value;
+			given = true;
+		}
+	if (m->physical && given)
+		m->internal(g, q, p + t->first);
+	else if (!m->physical)
+		memcpy(p + t->first, q, m->n_params * sizeof *q);
+}
+
+bool hs_compound_guess(const struct hs_compound *c, const struct hs_grid *g, const double *y, const double *weight, double *p,
+	double *scratch)
+{
+	const size_t n = n_values(c, g);
+	double *left = scratch, *model = scratch + n;
+	memcpy(left, y, n * sizeof *left);
+	for (int round = 0; round < 2; round++)               /* backgrounds, then the others */
+		for (size_t t = 0; t < c->n_terms; t++) {
+			const struct hs_term *term = &c->term[t];
+			bool all_given = true;
+			if (term->model->background != (round == 0))
+				continue;
+			for (size_t j = 0; j < term->model->n_params; j++)
+				all_given &= !isnan(c->param[term->first + j].value);
+			for (size_t j = 0; j < term->model->n_params; j++)
+				p[term->first + j] = c->param[term->first + j].value;
+			if (!all_given && !term->model->guess(g, left, weight, p + term->first))
+				return false;
+			impose(c, g, term, p);
+			if (c->n_terms == 1)
+				continue;
+			if (!term->model->eval(g, p + term->first, model, NULL))
+				return false;
+			for (size_t i = 0; i < n; i++)
+				left[i] -= model[i];
+		}
+	for (size_t j = 0; j < c->n_params; j++)
+		if (c->param[j].tied)
+			p[j] = c->param[j].factor * p[c->param[j].to];
+	if (!c->own_form)
+		solve_linear(c, g, y, weight, p, scratch);
+	for (size_t j = 0; j < c->n_params; j++)
+		if (!isfinite(p[j]))
+			return false;
+	return true;
+}
