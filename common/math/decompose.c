@@ -52,7 +52,7 @@ static int exact(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_
 
 int hs_pca_from_factor(struct hs_pca *pca, struct hs_tsqr *t, size_t n_comp, struct hs_err *err)
 {
-	const size_t p = t->survey.frame.n_chan, r = least(t->n_r, p), n_eig = least(t->survey.n_used, p), k = least(n_comp, n_eig);
+	const size_t p = t->survey.frame.n_chan, r = least(t->n_r, p), n_eig = least(t->survey.n_used, r), k = least(n_comp, n_eig);
 	double *s = hs_alloc(r > n_eig ? r : n_eig, sizeof *s, err), *v = s ? hs_alloc(r, p * sizeof *v, err) : NULL,
 	       *basis = v ? hs_alloc(k, p * sizeof *basis, err) : NULL;
 	if (!basis || hs_tsqr_svd(t, s, v, err) < 0) {
@@ -79,6 +79,22 @@ static int by_tsqr(struct hs_pca *pca, struct hs_rowsource *rows, const struct h
 		remark(how, t.survey.n_rows, t.survey.n_used, t.survey.n_negative);
 		verdict = hs_pca_from_factor(pca, &t, how->n_comp, err);
 	}
+	hs_tsqr_release(&t);
+	return verdict;
+}
+
+int hs_pca_update(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how, const struct hs_tsqr_earlier *earlier,
+	struct hs_err *err)
+{
+	struct hs_tsqr t;
+	*pca = (struct hs_pca){ 0 };
+	int verdict = hs_tsqr_init(&t, rows, &how->options, err);
+	if (verdict == 0) {
+		remark(how, t.survey.n_rows, t.survey.n_used, t.survey.n_negative);
+		verdict = hs_tsqr_join(&t, earlier, err);
+	}
+	if (verdict == 0)
+		verdict = hs_pca_from_factor(pca, &t, how->n_comp, err);
 	hs_tsqr_release(&t);
 	return verdict;
 }

@@ -34,6 +34,12 @@ int hs_pca_find(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_p
 /* Components from the factor of all rows, which is destroyed with the survey's frame taken (the caller still releases t). */
 int hs_pca_from_factor(struct hs_pca *pca, struct hs_tsqr *t, size_t n_comp, struct hs_err *err);
 
+/* The components of rows and of an earlier set together (M. Brand, Linear Algebra Appl. 415, 2006, 20; D. A. Ross, J. Lim, R.-S.
+ * Lin, M.-H. Yang, Int. J. Comput. Vis. 77, 2008, 125): the factor of the rows stacked on what is known of the earlier ones. As
+ * exact as that is: the earlier set's truncation is all that is lost. centre and poisson are those of the earlier set. */
+int hs_pca_update(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how, const struct hs_tsqr_earlier *earlier,
+	struct hs_err *err);
+
 /* Bytes at the peak of finding and of the second passes. */
 size_t hs_pca_find_bytes(size_t n_rows, size_t n_chan, enum hs_pca_method method, size_t n_comp, int threads);
 

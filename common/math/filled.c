@@ -30,11 +30,6 @@ size_t hs_filled_bytes(size_t n_chan, size_t k, int threads)
 		+ (size_t)(threads > 0 ? threads : 1) * (2 * n_chan + (k + 2) * (k + 2)) * sizeof(double);
 }
 
-static bool missing(const struct hs_gaps *g, double x)
-{
-	return !isfinite(x) || (g->has_fill && x == g->fill);
-}
-
 static double element(const void *x, enum hs_row_type type, size_t j)
 {
 	return type == HS_ROW_F32 ? (double)((const float *)x)[j] : ((const double *)x)[j];
@@ -83,7 +78,7 @@ static bool fill_row(const struct filled *q, void *row, double *z, bool *there, 
 	bool any = false;
 	for (size_t j = 0; j < p; j++) {
 		const double x = element(row, type, j);
-		there[j] = !missing(&q->gaps, x);
+		there[j] = !hs_gap_at(&q->gaps, x);
 		any |= there[j];
 		z[j] = !there[j] ? 0 : f->poisson ? (f->root_sum[j] > 0 ? x / f->root_sum[j] : 0) : x - f->shift[j];
 	}
@@ -212,7 +207,7 @@ static int look(void *ctx, int thread, const struct hs_block *b, struct hs_err *
 		size_t gone = 0;
 		for (size_t j = 0; j < p; j++) {
 			const double x = element(row, b->type, j);
-			if (b->skip[i] && missing(q->gaps, x)) {
+			if (b->skip[i] && hs_gap_at(q->gaps, x)) {
 				gone++;
 				continue;
 			}

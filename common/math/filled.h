@@ -11,6 +11,8 @@
 #ifndef HS_MATH_FILLED_H
 #define HS_MATH_FILLED_H
 
+#include <math.h>
+
 #include "math/moments.h"
 
 struct hs_fill_model {
@@ -27,6 +29,11 @@ struct hs_gaps {
 	bool has_fill;
 	double fill;
 };
+
+static inline bool hs_gap_at(const struct hs_gaps *g, double x)
+{
+	return !isfinite(x) || (g->has_fill && x == g->fill);
+}
 
 /* Counts, and the mean of each channel over the elements that are there (n_chan; 0 where there are none). One pass. */
 struct hs_gap_survey {

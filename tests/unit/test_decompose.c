@@ -152,9 +152,9 @@ static double apart(const double *a, const double *b, size_t k, size_t p)
 static void agree(const char *name, const double *x, size_t n, size_t p, size_t r, struct hs_moments_options o)
 {
 	static const double bound[] = { 0, 0, 2e-9, 0.03, 1e-10 }, angle[] = { 0, 0, 1e-6, 0.06, 1e-9 };
-	struct hs_pca exact = find(x, HS_ROW_F64, n, p, (struct hs_pca_how){ HS_PCA_EXACT, o, r + 2, 1 });
+	struct hs_pca exact = find(x, HS_ROW_F64, n, p, (struct hs_pca_how){ HS_PCA_EXACT, o, r + 2, 1, true });
 	for (enum hs_pca_method m = HS_PCA_RANDOM; m <= HS_PCA_TSQR; m++) {
-		struct hs_pca pca = find(x, HS_ROW_F64, n, p, (struct hs_pca_how){ m, o, r + 2, 1 });
+		struct hs_pca pca = find(x, HS_ROW_F64, n, p, (struct hs_pca_how){ m, o, r + 2, 1, true });
 		double worst = 0;
 		for (size_t i = 0; i < r; i++)
 			worst = fmax(worst, fabs(pca.eigenvalue[i] / exact.eigenvalue[i] - 1));
@@ -200,7 +200,7 @@ static void same_for_any_threads(void)
 			for (int threads = 1; threads <= 8; threads += threads < 3 ? 1 : 5) {
 				hs_par_set_threads(threads);
 				struct hs_pca pca = find(narrow, HS_ROW_F32, N, P, (struct hs_pca_how){ m, { .poisson = poisson,
-					.centre = poisson ? HS_CENTRE_NONE : HS_CENTRE_BOTH }, K, 1 });
+					.centre = poisson ? HS_CENTRE_NONE : HS_CENTRE_BOTH }, K, 1, true });
 				if (threads == 1) {
 					one = pca;
 					continue;
@@ -249,7 +249,7 @@ static void range(void)
 		want[i] = sum / N;
 	}
 	for (int m = 0; m < 2; m++) {
-		struct hs_pca pca = find(x, HS_ROW_F64, N, P, (struct hs_pca_how){ m ? HS_PCA_TSQR : HS_PCA_EXACT, { 0 }, R, 1 });
+		struct hs_pca pca = find(x, HS_ROW_F64, N, P, (struct hs_pca_how){ m ? HS_PCA_TSQR : HS_PCA_EXACT, { 0 }, R, 1, true });
 		for (size_t i = 0; i < R; i++) {
 			double nearest = INFINITY;
 			for (size_t e = 0; e < pca.n_eig; e++)
@@ -263,6 +263,48 @@ static void range(void)
 	free(x);
 	free(u);
 	free(v);
+}
+
+/* Half of the rows, then the other half on top of what is kept of the first: all of it, or six components. */
+static void update(const char *name, struct hs_moments_options o)
+{
+	enum { N = 2000, HALF = 1300, P = 80, R = 4 };
+	double *x = scene(N, P, R, 0.7, 0.02, 2);
+	for (size_t i = HALF * P; i < N * P; i++)
+		x[i] *= 1.5;                              /* the mean moves */
+	const double range[] = { 1e-10, 2e-3 }, angle[] = { 1e-8, 2e-3 };
+	struct hs_pca all = find(x, HS_ROW_F64, N, P, (struct hs_pca_how){ HS_PCA_TSQR, o, P, 1, true });
+	for (int cut = 0; cut < 2; cut++) {
+		const size_t k = cut ? 6 : P;
+		struct hs_err err = { 0 };
+		struct hs_pca first = find(x, HS_ROW_F64, HALF, P, (struct hs_pca_how){ HS_PCA_TSQR, o, k, 1, true }), both;
+		double *f = hs_must_alloc(k * P, sizeof *f), kept = 0;
+		const double divisor = HALF - (o.centre != HS_CENTRE_NONE);
+		for (size_t c = 0; c < k; c++) {
+			kept += first.eigenvalue[c];
+			for (size_t j = 0; j < P; j++)
+				f[c * P + j] = sqrt(first.eigenvalue[c] * divisor) * first.basis[c * P + j];
+		}
+		struct hs_rowsource *rows = rows_of(x + HALF * P, HS_ROW_F64, N - HALF, P);
+		const int verdict = hs_pca_update(&both, rows, &(struct hs_pca_how){ HS_PCA_TSQR, o, k, 1, true },
+			&(struct hs_tsqr_earlier){ HALF, k, first.frame.mean, f, (first.total - kept) * divisor }, &err);
+		double worst = 0, mean = 0;
+		for (size_t i = 0; i < R; i++)
+			worst = fmax(worst, fabs(both.eigenvalue[i] / all.eigenvalue[i] - 1));
+		for (size_t j = 0; j < P; j++)
+			mean = fmax(mean, fabs(both.frame.mean[j] / all.frame.mean[j] - 1));
+		tap_ok(verdict == 0 && worst < range[cut], "%s, update of %zu components: variances to %.2g", name, k, worst);
+		tap_ok(apart(both.basis, all.basis, R, P) < angle[cut], "%s, update of %zu components: span to %.2g", name, k,
+			apart(both.basis, all.basis, R, P));
+		tap_ok(mean < 1e-12 && fabs(both.total / all.total - 1) < (o.poisson && cut ? 1e-3 : 1e-10) && both.n_used == N,
+			"%s, update of %zu components: mean %.2g, whole variance %.2g", name, k, mean, both.total / all.total - 1);
+		hs_array_rows_free(rows);
+		hs_pca_release(&first);
+		hs_pca_release(&both);
+		free(f);
+	}
+	hs_pca_release(&all);
+	free(x);
 }
 
 static void degenerate(void)
@@ -280,7 +322,7 @@ static void degenerate(void)
 					for (size_t i = 0; i < n * p; i++)
 						x[i] = level[value];
 					struct hs_pca pca = find(x, HS_ROW_F64, n, p, (struct hs_pca_how){ m, { .poisson = centre == 3,
-						.centre = centre == 3 ? HS_CENTRE_NONE : (enum hs_centre)centre }, 4, 1 });
+						.centre = centre == 3 ? HS_CENTRE_NONE : (enum hs_centre)centre }, 4, 1, true });
 					for (size_t e = 0; e < pca.n_eig; e++) {
 						finite &= isfinite(pca.eigenvalue[e]);
 						zero &= centre == 0 || centre == 3 || pca.eigenvalue[e] < 1e-25;
@@ -298,7 +340,7 @@ static void degenerate(void)
 		}
 		struct hs_rowsource *rows = rows_of(huge, HS_ROW_F64, 12, 5);
 		struct hs_pca pca;
-		const struct hs_pca_how how = { m, { .centre = HS_CENTRE_CHANNEL }, 2, 1 };
+		const struct hs_pca_how how = { m, { .centre = HS_CENTRE_CHANNEL }, 2, 1, true };
 		memset(&err, 0, sizeof err);
 		tap_ok(hs_pca_find(&pca, rows, &how, &err) < 0 && err.status == HS_BAD_DATA, "%s: 1e300: %s", method_name[m], err.text);
 		hs_pca_release(&pca);
@@ -335,6 +377,10 @@ int main(int argc, char **argv)
 	free(x);
 	same_for_any_threads();
 	range();
+	update("channel", (struct hs_moments_options){ .centre = HS_CENTRE_CHANNEL });
+	update("both", (struct hs_moments_options){ .centre = HS_CENTRE_BOTH });
+	update("none", (struct hs_moments_options){ 0 });
+	update("Poisson", (struct hs_moments_options){ .poisson = true });
 	degenerate();
 	tap_ok(hs_pca_choose(1000000, 1024, 100) == HS_PCA_EXACT && hs_pca_choose(1000000, 8192, 50) == HS_PCA_RANDOM &&
 		hs_pca_choose(1000000, 5000, 2000) == HS_PCA_EXACT && hs_pca_choose(100000, 100000, 2000) == HS_PCA_RANDOM,
