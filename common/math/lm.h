@@ -4,13 +4,14 @@
  *	SQUARES   sum_i w_i (y_i - m_i(p))^2
  *	POISSON   the deviance 2 sum_i [m_i - y_i + y_i ln(y_i / m_i)], whose minimum is the maximum of the likelihood of counts
  * by steps (H + mu diag H) d = g, H = J^T W J, g = J^T W (y - m) (Marquardt, J. SIAM 11 (1963) 431; for counts W = 1/m: Fisher
- * scoring), mu steered by the gain of each step (Nielsen, IMM-REP-1999-05, DTU). Damping by the diagonal makes the path independent
- * of the units of the parameters. Parameters whose step would leave the bounds stay on them for that step and are free again when
- * the gradient points inside.
+ * scoring), mu steered by the gain of each step (Nielsen, IMM-REP-1999-05, DTU). Damping by the diagonal makes the path
+ * independent of the units of the parameters. Parameters whose step would leave the bounds stay on them for that step and are
+ * free again when the gradient points inside.
  *
  * Converged: the step promises less than tol of the cost, or the cost is rounding (2^-92 of sum w y^2).
  *
- * Owner: a workspace belongs to one thread and serves problems of up to the sizes it was made for; nothing is allocated in between. */
+ * Owner: a workspace belongs to one thread and serves problems of up to the sizes it was made for; nothing is allocated in
+ * between. */
 #ifndef HS_MATH_LM_H
 #define HS_MATH_LM_H
 
@@ -66,13 +67,13 @@ size_t hs_lm_bytes(size_t n_most, size_t k_most);
 void hs_lm_run(struct hs_lm *w, const struct hs_lm_problem *problem, const double *y, const double *weight, double *p,
 	struct hs_lm_fit *fit);
 
-/* After hs_lm_run: inverse of H at the end (k x k), zero in rows and columns of parameters that were not free. It is the covariance
- * of p when weights are 1 / variance, or for counts; else that over the variance of a datum. on_bound (k) says which parameters
- * stand on a bound; may be NULL. False when H is singular: then cov is all NaN. */
+/* After hs_lm_run: inverse of H at the end (k x k), zero in rows and columns of parameters that were not free. It is the
+ * covariance of p when weights are 1 / variance, or for counts; else that over the variance of a datum. on_bound (k) says which
+ * parameters stand on a bound; may be NULL. False when H is singular: then cov is all NaN. */
 bool hs_lm_covariance(const struct hs_lm *w, double *cov, uint8_t *on_bound);
 
-/* Solves h x = b in place of b, for a symmetric positive definite h (k x k, lower triangle, spoilt), whatever the units of its rows.
- * False when it is singular to rounding. */
+/* Solves h x = b in place of b, for a symmetric positive definite h (k x k, lower triangle, spoilt), whatever the units of its
+ * rows. False when it is singular to rounding. */
 bool hs_lm_solve(double *h, size_t k, double *b);
 
 /* Model values at the end (n), borrowed until the next run. */

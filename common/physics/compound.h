@@ -3,8 +3,8 @@
  * Parameters of the terms follow each other. Their names are those of the model when it is alone, else "gaussian_centre", and
  * "gaussian1_centre", "gaussian2_centre" when a model occurs more than once. Real models do not add to complex ones.
  *
- * On top of the bounds of the models stand those of the user; parameters can be fixed, and tied to another one (p = factor q), which
- * takes them out of the fit: the fit sees n_fit parameters, all of them follow from those. Internal parameters of a model
+ * On top of the bounds of the models stand those of the user; parameters can be fixed, and tied to another one (p = factor q),
+ * which takes them out of the fit: the fit sees n_fit parameters, all of them follow from those. Internal parameters of a model
  * (model.h) cannot be bound, fixed or tied when they are not the reported ones.
  *
  * Owner: the caller; after it is set up it is only read, by any threads. */

@@ -6,8 +6,8 @@
 
 #include "physics/fit.h"
 
-/* Akaike weights from the corrected criterion: w_m = exp(-d_m / 2) / sum, d_m = AICc_m - the least (Burnham, Anderson, Sociol. Methods
- * Res. 33 (2004) 261). Fits without a criterion have weight 0; NAN and best = -1 where none has one. */
+/* Akaike weights from the corrected criterion: w_m = exp(-d_m / 2) / sum, d_m = AICc_m - the least (Burnham, Anderson, Sociol.
+ * Methods Res. 33 (2004) 261). Fits without a criterion have weight 0; NAN and best = -1 where none has one. */
 struct hs_evidence {
 	size_t n_models, n_rows;
 	double *weight;               /* n_rows x n_models */

@@ -1,5 +1,5 @@
-/* How it works. One thread has one bench: a workspace for the descent and the arrays for one spectrum. A pixel is brought from its
- * row to an outcome there; what is kept of it is written at its place. */
+/* How it works. One thread has one bench: a workspace for the descent and the arrays for one spectrum. A pixel is brought from
+ * its row to an outcome there; what is kept of it is written at its place. */
 #include "physics/fit.h"
 
 #include <math.h>

@@ -1,21 +1,22 @@
 /* fit - a compound model fitted to every spectrum of a row source, with error bars and an honest status.
  *
- * First every spectrum begins at its own guess (or at the parameters given for it). Then, where there is a grid of pixels, those that
- * failed or ended far above the others (reduced chi2 beyond median + 6 MAD) begin again at the parameters of their neighbours, as
- * these were after the sweep before, and the better end is kept: so the result does not depend on the order of pixels or on threads.
+ * First every spectrum begins at its own guess (or at the parameters given for it). Then, where there is a grid of pixels, those
+ * that failed or ended far above the others (reduced chi2 beyond median + 6 MAD) begin again at the parameters of their
+ * neighbours, as these were after the sweep before, and the better end is kept: so the result does not depend on the order of
+ * pixels or on threads.
  *
  * Noise. EQUAL: the same unknown standard deviation for all points of a spectrum, estimated from its residuals. SIGMA: known,
- * `sigma`. COUNTS: least squares with weights 1 / max(y, 1). POISSON: maximum likelihood of counts. `robust` repeats least squares
- * with Tukey's biweight of the residuals (c = 4.685 times 1.4826 MAD; Beaton, Tukey, Technometrics 16 (1974) 147) until it settles:
- * spikes then do not count.
+ * `sigma`. COUNTS: least squares with weights 1 / max(y, 1). POISSON: maximum likelihood of counts. `robust` repeats least
+ * squares with Tukey's biweight of the residuals (c = 4.685 times 1.4826 MAD; Beaton, Tukey, Technometrics 16 (1974) 147) until
+ * it settles: spikes then do not count.
  *
  * Covariance is s^2 (J^T W J)^-1, s^2 = 1 for SIGMA, COUNTS and POISSON and cost / (n - k) else, carried over to the reported
  * parameters and what is derived from them. Parameters fixed, tied to fixed ones or on a bound have sigma 0 in it.
  *
  * Complex spectra come as rows of 2n values, real and imaginary part of a channel next to each other.
  *
- * Owner: the caller, release accepts a zeroed struct. Rows that are skipped are NaN with status HS_FIT_SKIPPED. Same bytes for any
- * number of threads. */
+ * Owner: the caller, release accepts a zeroed struct. Rows that are skipped are NaN with status HS_FIT_SKIPPED. Same bytes for
+ * any number of threads. */
 #ifndef HS_PHYSICS_FIT_H
 #define HS_PHYSICS_FIT_H
 
@@ -63,7 +64,8 @@ int hs_fit(struct hs_rowsource *rows, const struct hs_fit_options *o, struct hs_
 void hs_fit_release(struct hs_fit *fit);
 size_t hs_fit_bytes(size_t n_rows, const struct hs_compound *c, size_t n, bool with_covariance, int threads);
 
-/* Name, spec-like description of reported quantity i (parameters, then derived ones); unit for data of these units, caller frees. */
+/* Name, spec-like description of reported quantity i (parameters, then derived ones); unit for data of these units, caller frees.
+ * */
 const char *hs_fit_name(const struct hs_compound *c, size_t i, const char **what);
 char *hs_fit_unit(const struct hs_compound *c, size_t i, const char *x_unit, const char *y_unit);
 

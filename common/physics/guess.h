@@ -15,8 +15,8 @@ struct hs_peak_guess {
  * False when all values are equal or none is finite. */
 bool hs_guess_peak(const struct hs_grid *g, const double *y, const double *weight, struct hs_peak_guess *peak);
 
-/* The straight line through the medians of y at the first and the last eighth of the points that count. False when there are fewer
- * than two points. */
+/* The straight line through the medians of y at the first and the last eighth of the points that count. False when there are
+ * fewer than two points. */
 bool hs_guess_line(const struct hs_grid *g, const double *y, const double *weight, double *offset, double *slope);
 
 #endif

@@ -4,8 +4,8 @@
  * (hs_model_table, made by the Makefile). It is a function y(x; p) of one axis x with n points. Values may be complex: then data,
  * values and derivatives hold n real parts followed by n imaginary parts (2n numbers).
  *
- * eval fills y and, when dy is not NULL, dy[j * stride + i] = d y_i / d p_j, stride = n or 2n; it returns false where the model is
- * not defined. It must be a pure function: any number of threads call it at once.
+ * eval fills y and, when dy is not NULL, dy[j * stride + i] = d y_i / d p_j, stride = n or 2n; it returns false where the model
+ * is not defined. It must be a pure function: any number of threads call it at once.
  *
  * guess finds a start from the data, from few sums and without iterating over parameters; false when the spectrum gives no hold
  * (constant, empty): the pixel is then flagged and not fitted. Data with weight 0 are not looked at; weight may be NULL.
@@ -14,9 +14,9 @@
  * experiment (temperature, modulation) are fixed unless the user frees them, and begin at `usual`. A parameter is linear when the
  * model is proportional to it or a sum of such terms while the nonlinear ones stand still.
  *
- * When the parameters that converge best are not those a reader wants, `physical` turns what was fitted into what is reported, with
- * the derivatives for the covariance (dq[a * n_params + b] = d q_a / d p_b), and `internal` the other way round, for starts and
- * fixed values given by the user; both in the order and with the names of param[]. */
+ * When the parameters that converge best are not those a reader wants, `physical` turns what was fitted into what is reported,
+ * with the derivatives for the covariance (dq[a * n_params + b] = d q_a / d p_b), and `internal` the other way round, for starts
+ * and fixed values given by the user; both in the order and with the names of param[]. */
 #ifndef HS_PHYSICS_MODEL_H
 #define HS_PHYSICS_MODEL_H
 
