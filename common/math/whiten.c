@@ -102,6 +102,66 @@ static int find_axes(struct hs_whitening *w, struct samples *s, size_t n, double
 	return 0;
 }
 
+static void whiten_rows(const struct hs_whitening *w, const double *t, size_t n, double *z)
+{
+	const size_t k = w->k, r = w->rank;
+	for (size_t i = 0; i < n; i++)
+		for (size_t a = 0; a < r; a++) {
+			double sum = 0;
+			for (size_t j = 0; j < k; j++)
+				sum += w->to[a * k + j] * (t[i * k + j] - w->mean[j]);
+			z[i * r + a] = sum;
+		}
+}
+
+struct whitened {
+	const struct hs_whitening *w;
+	const double *t;
+	double *scratch;              /* threads x BLOCK_ROWS x k */
+};
+
+static void add_white_products(const void *ctx, int thread, size_t first, size_t n, double *sum)
+{
+	const struct whitened *s = ctx;
+	const size_t k = s->w->k, r = s->w->rank;
+	double *z = s->scratch + (size_t)thread * BLOCK_ROWS * k;
+	whiten_rows(s->w, s->t + first * k, n, z);
+	cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, (int)r, (int)n, 1, z, (int)r, 1, sum, (int)r);
+}
+
+/* Signals that nearly depend on each other leave products of 1e-16 times the condition of their correlation. What is left is
+ * near the identity and whitened once more: a = v diag(c) v^T, then to = v c^(-1/2) v^T to, back = back v c^(1/2) v^T. */
+static int refine(struct hs_whitening *w, const struct whitened *s, size_t n, double *product, double *axis, struct hs_err *err)
+{
+	const size_t k = w->k, r = w->rank;
+	double *value = product + k * k, *half = product, *old = axis;
+	if (hs_fold(n, BLOCK_ROWS, r * r, add_white_products, s, product, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r * r; i++)
+		product[i] /= (double)n;
+	if (hs_la_eigh(product, r, r, value, axis, err) < 0)
+		return -1;
+	double *vector = hs_alloc(r * r, sizeof *vector, err);
+	if (!vector)
+		return -1;
+	memcpy(vector, axis, r * r * sizeof *vector);
+	for (int side = 0; side < 2; side++) {
+		memset(half, 0, r * r * sizeof *half);
+		for (size_t a = 0; a < r; a++)
+			cblas_dger(CblasRowMajor, (int)r, (int)r, side ? sqrt(value[a]) : 1 / sqrt(value[a]), vector + a * r, 1,
+				vector + a * r, 1, half, (int)r);
+		memcpy(old, side ? w->back : w->to, k * r * sizeof *old);
+		if (side)
+			cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)k, (int)r, (int)r, 1, old, (int)r, half, (int)r, 0, w->back,
+				(int)r);
+		else
+			cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)r, (int)k, (int)r, 1, half, (int)r, old, (int)k, 0, w->to,
+				(int)k);
+	}
+	free(vector);
+	return 0;
+}
+
 int hs_whitening_init(struct hs_whitening *w, const double *t, size_t n, size_t k, bool centre, struct hs_err *err)
 {
 	*w = (struct hs_whitening){ .k = k };
@@ -119,6 +179,8 @@ int hs_whitening_init(struct hs_whitening *w, const double *t, size_t n, size_t 
 		verdict = find_mean(w, t, n, centre, scale, err);
 	if (verdict == 0 && n)
 		verdict = find_axes(w, &s, n, scale, product, axis, err);
+	if (verdict == 0 && w->rank)
+		verdict = refine(w, &(struct whitened){ w, t, s.scratch }, n, product, axis, err);
 	free(scale);
 	free(product);
 	free(axis);
@@ -136,20 +198,17 @@ void hs_whitening_release(struct hs_whitening *w)
 
 void hs_whiten(const struct hs_whitening *w, const double *t, size_t n, double *z)
 {
-	const size_t k = w->k, r = w->rank;
-#pragma omp parallel for schedule(static) num_threads(hs_par_threads()) if (n > BLOCK_ROWS)
-	for (size_t i = 0; i < n; i++)
-		for (size_t a = 0; a < r; a++) {
-			double sum = 0;
-			for (size_t j = 0; j < k; j++)
-				sum += w->to[a * k + j] * (t[i * k + j] - w->mean[j]);
-			z[i * r + a] = sum;
-		}
+	const size_t blocks = (n + BLOCK_ROWS - 1) / BLOCK_ROWS;
+#pragma omp parallel for schedule(static) num_threads(hs_par_threads()) if (blocks > 1)
+	for (size_t b = 0; b < blocks; b++) {
+		const size_t first = b * BLOCK_ROWS, left = n - first;
+		whiten_rows(w, t + first * w->k, left < BLOCK_ROWS ? left : BLOCK_ROWS, z + first * w->rank);
+	}
 }
 
 size_t hs_whitening_bytes(size_t n, size_t k, int threads)
 {
 	const size_t t = (size_t)(threads > 0 ? threads : 1);
-	return (5 * k * k + 4 * k + t * BLOCK_ROWS * k) * sizeof(double) + hs_la_eigh_bytes(k, k)
+	return (6 * k * k + 4 * k + t * BLOCK_ROWS * k) * sizeof(double) + hs_la_eigh_bytes(k, k)
 		+ hs_fold_bytes(n, BLOCK_ROWS, k * k, threads);
 }
