@@ -25,7 +25,7 @@ struct params {
 
 enum { MOST = 256, MOST_AUTO = 100 };         /* components; how many are tried when their number is to be found */
 
-#define UNRELIABLE 0.5
+#define UNRELIABLE 0.8
 
 struct analysis {
 	struct hs_principal part;
@@ -97,7 +97,7 @@ static void judge(const struct params *p, struct analysis *a)
 		hs_warn("%zu of %zu components are Gaussian: nothing tells these from their mixtures (fewer components, or another --on)",
 			a->n_gaussian, ica->k);
 	if (a->n_unreliable)
-		hs_warn("%zu of %zu components are not found again in resamples of the data", a->n_unreliable, ica->k);
+		hs_warn("%zu of %zu components are not found again in every resample of the data", a->n_unreliable, ica->k);
 	if (!converged(a))
 		hs_warn("the search %s", ica->turn.status == HS_TURN_STOPPED ? "was stopped by --deadline" :
 			"reached --max-iter before it converged");
