@@ -11,8 +11,9 @@
  * are left (single linkage).
  *
  * The number of clusters, when it is to be found: the k >= 2 of the largest relative gap (e_{k+1} - e_k) / (e_{k+1} + 1e-6)
- * in the ascending eigenvalues (von Luxburg, Stat. Comput. 17 (2007) 395, on why the gap; relative, because for elongated clusters
- * the eigenvalues that follow grow as squares, and their differences do too; 1e-6 as what hangs by a thread is two things).
+ * in the ascending eigenvalues (von Luxburg, Stat. Comput. 17 (2007) 395, on why the gap; relative, because for elongated
+ * clusters the eigenvalues that follow grow as squares, and their differences do too; 1e-6 as what hangs by a thread is two
+ * things).
  *
  * More than HS_SPECTRAL_WHOLE vertices are replaced by HS_SPECTRAL_LANDMARKS of them: a random sample moved by a few steps of
  * k-means, every point in the cluster of its nearest landmark (Yan, Huang, Jordan, KDD 2009, 907). Landmarks have neighbour
