@@ -20,15 +20,17 @@ struct params {
 
 /* What is said of each method, and what its own defaults are. */
 static const struct method {
-	const char *name;
+	const char *word, *name;
 	size_t max_iter;
 	double tol;
+	size_t coordinates;                   /* fewer for methods that look for neighbours */
 	bool counts;                          /* -k is its business */
 } methods[] = {
-	[HS_BY_KMEANS] = { "k-means", 300, 1e-8, true }, [HS_BY_GMM] = { "the mixture", 500, 1e-6, true },
-	[HS_BY_WARD] = { "Ward's method", 300, 0, true }, [HS_BY_DBSCAN] = { "DBSCAN", 300, 0, false },
-	[HS_BY_HDBSCAN] = { "HDBSCAN", 300, 0, false }, [HS_BY_SPECTRAL] = { "spectral clustering", 300, 0, true },
-	[HS_BY_MINIBATCH] = { "mini-batch k-means", 20, 1e-5, true },
+	[HS_BY_KMEANS] = { "kmeans", "k-means", 300, 1e-8, 10, true }, [HS_BY_GMM] = { "gmm", "the mixture", 500, 1e-6, 10, true },
+	[HS_BY_WARD] = { "ward", "Ward's method", 1, 0, 10, true }, [HS_BY_DBSCAN] = { "dbscan", "DBSCAN", 1, 0, 8, false },
+	[HS_BY_HDBSCAN] = { "hdbscan", "HDBSCAN", 1, 0, 8, false },
+	[HS_BY_SPECTRAL] = { "spectral", "spectral clustering", 1, 0, 8, true },
+	[HS_BY_MINIBATCH] = { "minibatch", "mini-batch k-means", 20, 1e-5, 10, true },
 };
 
 struct clustering {
@@ -62,8 +64,9 @@ static struct hs_grouping_options how(const struct hs_run *run)
 	const struct params *p = run->tool->params;
 	return (struct hs_grouping_options){ .method = (enum hs_method)p->method, .k = p->k, .k_max = p->k_max, .restarts = p->restarts,
 		.max_iter = p->max_iter ? p->max_iter : methods[p->method].max_iter, .tol = isnan(p->tol) ? methods[p->method].tol : p->tol,
-		.angle = p->metric == 1, .coordinates = p->coordinates, .covariance = (enum hs_covariance)p->covariance,
-		.connected = p->connected, .eps = p->eps, .min_points = p->min_points, .min_size = p->min_size, .seed = run->common.seed,
+		.angle = p->metric == 1, .coordinates = p->coordinates ? p->coordinates : methods[p->method].coordinates,
+		.covariance = (enum hs_covariance)p->covariance, .connected = p->connected, .eps = p->eps,
+		.min_points = p->min_points, .min_size = p->min_size, .seed = run->common.seed,
 		.stop = run->common.deadline_s > 0 ? hs_run_out_of_time : NULL, .stop_ctx = (void *)run };
 }
 
@@ -157,7 +160,7 @@ static void remark(const struct params *p, const struct clustering *c)
 		hs_stage("the gap statistic would choose %zu clusters", f->table.gap_k);
 	if (p->method == HS_BY_DBSCAN)
 		hs_stage("eps %.6g, %zu points: %zu core points", f->eps, f->min_points, f->n_core);
-	if (f->eigenvalue && f->n_eig > f->k)
+	if (f->eigenvalue && f->n_eig > f->k && f->k && !isnan(f->eigenvalue[f->k]))
 		hs_stage("eigenvalues %.4g and %.4g on both sides of the gap", f->eigenvalue[f->k - 1], f->eigenvalue[f->k]);
 	if (c->smoothed)
 		hs_stage("smoothing changed %zu labels", c->smoothed);
@@ -176,9 +179,8 @@ static void put_known(struct hs_json *j, const char *key, double v)
 
 static void report_method(const struct params *p, const struct clustering *c, struct hs_json *j)
 {
-	static const char *const word[] = { "kmeans", "gmm", "ward", "dbscan", "hdbscan", "spectral", "minibatch" };
 	const struct hs_grouping *f = &c->found;
-	hs_json_text(j, "method", word[p->method]);
+	hs_json_text(j, "method", methods[p->method].word);
 	hs_json_int(j, "noise", (long long)(f->n_used - c->part.n_used));
 	if (f->z.n_chan)
 		hs_json_int(j, "coordinates", (long long)f->z.n_chan);
@@ -247,16 +249,13 @@ static int write_memberships(struct hs_out *out, const struct hs_pixels *px, con
 	return verdict;
 }
 
-static int write_map(struct hs_out *out, const struct hs_pixels *px, const char *name, const double *value, const char *text,
+static int write_map(struct hs_out *out, const struct hs_pixels *px, const char *name, const float *value, const char *text,
 	struct hs_err *err)
 {
 	const struct hs_extras comment = { .comment = text };
-	const struct hs_factor_rows rows = { .value = value };
 	struct hs_signal s;
 	hs_pixels_map(px, &s, name, name, "1", HS_F32);
-	const int verdict = hs_factors_stream(out, HS_AT_STEP, &s, false, &comment, &rows, px->n_pix, err);
-	hs_signal_release(&s);
-	return verdict;
+	return hs_session_put(out, &s, value, &comment, err);
 }
 
 static int write_eigenvalues(struct hs_out *out, const struct hs_pixels *px, const struct hs_grouping *f, struct hs_err *err)
@@ -320,7 +319,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 
 int main(int argc, char **argv)
 {
-	struct params p = { .k_max = 10, .restarts = 10, .tol = NAN, .eps = NAN, .coordinates = 10 };
+	struct params p = { .k_max = 10, .restarts = 10, .tol = NAN, .eps = NAN };
 	const struct hs_opt options[] = {
 		HS_OPT_CHOICE(0, "method", &p.method, HS_METHODS, "how clusters are found"),
 		HS_OPT_COUNT_OR('k', "clusters", &p.k, "N", "auto", 1, 4096, "clusters; auto: see --method in the page"),
@@ -328,11 +327,11 @@ int main(int argc, char **argv)
 		HS_OPT_CHOICE('m', "metric", &p.metric, "euclidean|angle", "angle is blind to intensity"),
 		HS_OPT_COUNT('r', "restarts", &p.restarts, "N", 1, 10000, "k-means++ starts, the best is kept"),
 		HS_OPT_COUNT_OR(0, "max-iter", &p.max_iter, "N", "auto", 1, 1e9, "most passes over the data"),
-		HS_OPT_REAL(0, "tol", &p.tol, "X", 0, 1, "converged: centroids (gmm: the likelihood) change less than this"),
-		HS_OPT_COUNT(0, "components", &p.coordinates, "N", 1, 4096, "principal components that stand for more channels"),
+		HS_OPT_REAL(0, "tol", &p.tol, "X", 0, 1, "converged: centroids (gmm: likelihood) change less"),
+		HS_OPT_COUNT_OR(0, "components", &p.coordinates, "N", "auto", 1, 4096, "principal components to work in"),
 		HS_OPT_CHOICE(0, "covariance", &p.covariance, "full|diag", "of the normal distributions of gmm"),
 		HS_OPT_FLAG(0, "connected", &p.connected, "ward: only clusters that touch each other merge"),
-		HS_OPT_REAL(0, "eps", &p.eps, "X", 0, 1e300, "dbscan: radius of a neighbourhood; else from the data"),
+		HS_OPT_REAL(0, "eps", &p.eps, "X", 0, 1e300, "dbscan: radius; else from the data"),
 		HS_OPT_COUNT_OR(0, "min-points", &p.min_points, "N", "auto", 1, 1e9, "dbscan, hdbscan: points that make a place dense"),
 		HS_OPT_COUNT_OR(0, "min-size", &p.min_size, "N", "auto", 2, 1e9, "hdbscan: pixels of the smallest cluster"),
 		HS_OPT_COUNT(0, "smooth", &p.smooth, "N", 0, 1e6, "rounds of smoothing of the labels by majority"),

@@ -303,13 +303,13 @@ static int by_dbscan(struct job *j, struct hs_err *err)
 }
 
 /* Values of the coordinates' rows spread over all rows. */
-static double *spread(const struct hs_coordinates *z, const double *value, struct hs_err *err)
+static float *spread(const struct hs_coordinates *z, const double *value, struct hs_err *err)
 {
-	double *all = hs_alloc(z->n_rows, sizeof *all, err);
+	float *all = hs_alloc(z->n_rows, sizeof *all, err);
 	for (size_t i = 0; all && i < z->n_rows; i++)
 		all[i] = NAN;
 	for (size_t i = 0; all && i < z->n_used; i++)
-		all[z->row[i]] = value[i];
+		all[z->row[i]] = (float)value[i];
 	return all;
 }
 
@@ -583,8 +583,10 @@ double hs_grouping_bytes(const struct hs_grouping_options *opt, size_t n_rows, s
 	const size_t k = opt->k ? opt->k : opt->k_max;
 	const size_t d = wants_coordinates(opt->method) && n_chan > opt->coordinates ? opt->coordinates : n_chan;
 	const bool tries = !opt->k && (opt->method == HS_BY_GMM || opt->method == HS_BY_WARD || opt->method == HS_BY_MINIBATCH);
-	/* labels of all rows, of the best and of the last; a skip flag a coordinate row; leaves */
-	const double work = method_bytes(opt, n_rows, d, k, threads) + (tries ? hs_choose_bytes(n, d, k, threads) : 0) + 17 * n;
+	/* beside the method: labels of the best and of the last; for coordinates also of all rows, leaves, a skip flag. k-means has
+	 * all of that in its own. */
+	const double labels = opt->method == HS_BY_KMEANS ? 0 : wants_coordinates(opt->method) ? 17 * n : 8 * n;
+	const double work = method_bytes(opt, n_rows, d, k, threads) + (tries ? hs_choose_bytes(n, d, k, threads) : 0) + labels;
 	if (!wants_coordinates(opt->method))
 		return work;
 	const double finding = hs_coordinates_bytes(n, n_chan, opt->coordinates, opt->angle, threads),

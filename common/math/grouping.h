@@ -61,7 +61,7 @@ struct hs_grouping {
 	double eps;                   /* DBSCAN; else NAN */
 	size_t n_core;                /* DBSCAN */
 	size_t min_points, min_size;  /* DBSCAN, HDBSCAN: as they were */
-	double *strength, *outlier;   /* HDBSCAN: n_rows, NAN for rows not used */
+	float *strength, *outlier;    /* HDBSCAN: n_rows, NAN for rows not used */
 	double *eigenvalue;           /* SPECTRAL: n_eig */
 	size_t n_eig;
 };
