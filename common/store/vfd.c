@@ -127,12 +127,14 @@ static uint64_t length_at(const unsigned char *at, unsigned n)
 /* A collection of the global heap: a head of magic "GCOL", version, 3 unused bytes and its length; then objects of index, count
  * of references, 4 unused bytes, length and contents, whose places are multiples of 8; index 0 is what is free, whose
  * length counts its own head. (HDF5 file format specification 3.0, III.E.) HDF5 1.10 trusts these lengths: one beyond the end
- * is read beyond the end, and an empty free object is looked at for ever. */
+ * is read beyond the end, and an empty free object is looked at for ever. It reads heaps as it reads values, so the first
+ * eight bytes are all that tells them apart. */
 static bool heap_is_sound(const struct fd_file *f, haddr_t address, const unsigned char *start, size_t n)
 {
+	static const char magic[8] = "GCOL\1";
 	const unsigned length_bytes = f->length_bytes, head = (8 + length_bytes + 7) / 8 * 8;
-	if (n < head || memcmp(start, "GCOL", 4))
-		return true;                  /* the rest of one that was looked at before; or HDF5 refuses it itself */
+	if (n < head || memcmp(start, magic, sizeof magic))
+		return true;                  /* values; the rest of a heap that was looked at before; or HDF5 refuses it itself */
 	const uint64_t size = length_at(start + 8, length_bytes);
 	if (size < head || size > f->end_of_file)
 		return false;
@@ -166,7 +168,7 @@ static herr_t fd_read(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t address
 		return -1;
 	if (type == H5FD_MEM_SUPER)
 		learn_sizes(f, to, n);
-	return type != H5FD_MEM_GHEAP || f->writable || heap_is_sound(f, address, to, n) ? 0 : -1;
+	return f->writable || heap_is_sound(f, address, to, n) ? 0 : -1;
 }
 
 static herr_t fd_write(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t address, size_t n, const void *from)
