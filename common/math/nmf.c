@@ -176,7 +176,8 @@ size_t hs_nmf_bytes(size_t n_rows, size_t n_chan, const struct hs_nmf_options *o
 	const int t = threads > 0 ? threads : hs_par_threads();
 	const double n = (double)n_rows, p = (double)n_chan, k = (double)o->k, most = n < p ? n : p;
 	const double r = most < k + HS_NMF_BEYOND ? most : k + HS_NMF_BEYOND, ld = r + 2 * k;
-	const double factors = 8 * ((n + HS_NMF_TILE) * k + k * p), passes = hs_nmf_pass_bytes(n, n_chan, o->k, o->lean ? 0 : (size_t)ld, t);
+	const double factors = 8 * ((n + HS_NMF_TILE) * k + k * p),
+		     passes = hs_nmf_pass_bytes(n, n_chan, o->k, o->lean ? 0 : (size_t)ld, t);
 	if (o->lean)
 		return (size_t)(factors * 2 + passes + 8 * (n + 4 * k * (p + k)));
 	const double low = 8 * (n + p) * ld, moments = (double)hs_moments_bytes(n_rows, n_chan, t)

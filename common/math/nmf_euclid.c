@@ -10,8 +10,8 @@
  * stands still is a stationary point of the true objective. Should a step raise the true objective, it is taken back, the spectra
  * make one exact step from the sums that are known, and the next attempt is shorter.
  *
- * KKT residual: Frobenius norm of min(W, dF/dW) and min(H, dF/dH), each component scaled such that the other factor has norm 1 and
- * everything is in the unit of the data, over |X|. */
+ * KKT residual: Frobenius norm of min(W, dF/dW) and min(H, dF/dH), each component scaled such that the other factor has norm 1
+ * and everything is in the unit of the data, over |X|. */
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -334,7 +334,7 @@ static int descend(struct way *y, struct hs_err *err)
 		struct hs_nmf_low whole = y->low;
 		whole.r = y->low.r + y->low.q + y->f->k;
 		const size_t left = o->max_iter - y->out->n_iter;
-		const struct hs_nmf_effort effort = { .max_iter = left < most ? left : most, .gain = 1e-9, .stop = o->stop,
+		const struct hs_nmf_effort effort = { .max_iter = left < most ? left : most, .gain = 1e-9, .share = 0.003, .stop = o->stop,
 			.stop_ctx = o->stop_ctx };
 		if (hs_nmf_low_solve(&whole, &y->rules, &effort, y->f, &y->out->n_iter, &surrogate, err) < 0)
 			return -1;

@@ -12,7 +12,7 @@
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { CHUNKS = 64, MAP_SWEEPS = 8, SPECTRUM_SWEEPS = 8, WINDOW = 10 };
+enum { CHUNKS = 64, MAP_SWEEPS = 8, SPECTRUM_SWEEPS = 8, WINDOW = 10, TEAM_WORK = 1 << 20 };
 
 /* ------------------------------------------------------------------ spectra and objective */
 
@@ -93,6 +93,7 @@ struct solver {
 	double *scratch;
 	struct hs_nmf_sums sums;
 	size_t n_tiles, n_chunks, width;
+	int threads;
 	double beta, ceiling;
 	bool restart;
 };
@@ -141,7 +142,7 @@ static void solve_maps(struct solver *s)
 	hs_nmf_map_terms(s->rules, k, p, s->f->h, s->gram, s->extra, s->linear);
 	cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)k, r, (int)p, 1, s->f->h, (int)p, s->low->v, (int)p, 0, s->basis, ld);
 	memset(s->part, 0, s->n_chunks * s->width * sizeof *s->part);
-#pragma omp parallel for schedule(dynamic) num_threads(hs_par_threads())
+#pragma omp parallel for schedule(dynamic) num_threads(s->threads)
 	for (size_t c = 0; c < s->n_chunks; c++)
 		for (size_t t = c * s->n_tiles / s->n_chunks; t < (c + 1) * s->n_tiles / s->n_chunks; t++)
 			solve_tile(s, t, s->tile + (size_t)omp_get_thread_num() * 2 * k * HS_NMF_TILE, s->part + c * s->width);
@@ -187,6 +188,9 @@ static int allocate(struct solver *s, struct hs_err *err)
 	s->n_tiles = hs_nmf_tiles(s->f->n);
 	s->n_chunks = s->n_tiles < CHUNKS ? s->n_tiles : CHUNKS;
 	s->width = k * ld + k * k + k;
+	/* little work is done before a team of threads has met */
+	const size_t team = 1 + s->f->n * k * (s->low->r + 4 * k) / TEAM_WORK;
+	s->threads = team < threads ? (int)team : (int)threads;
 	s->w_step = hs_alloc(s->n_tiles * k, HS_NMF_TILE * sizeof(double), err);
 	s->h_step = s->w_step ? hs_alloc(3 * k, p * sizeof(double), err) : NULL;
 	s->basis = s->h_step ? hs_alloc(k * (ld + k + 5) + p, sizeof(double), err) : NULL;
@@ -216,11 +220,13 @@ int hs_nmf_low_solve(const struct hs_nmf_low *low, const struct hs_nmf_rules *ru
 {
 	struct solver s = { .low = low, .rules = rules, .f = f, .beta = 0.5, .ceiling = 1 };
 	int verdict = allocate(&s, err);
-	double now = INFINITY, window[WINDOW];
+	double now = INFINITY, first = INFINITY, window[WINDOW];
 	for (size_t i = 0; verdict == 0 && i < effort->max_iter; i++) {
 		now = alternate(&s, now, effort->maps_only);
 		++*n_iter;
-		if (i >= WINDOW && window[i % WINDOW] - now <= effort->gain * fabs(now) + 1e-16 * low->norm2)
+		first = i ? first : now;
+		const double gained = i >= WINDOW ? window[i % WINDOW] - now : INFINITY;
+		if (gained <= effort->gain * fabs(now) + effort->share * (first - now) + 1e-16 * low->norm2)
 			break;
 		window[i % WINDOW] = now;
 		if (effort->stop && effort->stop(effort->stop_ctx))

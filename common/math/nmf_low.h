@@ -68,7 +68,8 @@ void hs_nmf_balance(struct hs_nmf_factors *f);
 
 struct hs_nmf_effort {
 	size_t max_iter;
-	double gain;                  /* ends when ten alternations lower the objective by less than this part of it */
+	double gain;                  /* ends when ten alternations lower the objective by less than this part of it, */
+	double share;                 /* or by less than this part of what was gained so far */
 	bool maps_only;               /* H stays as it is */
 	bool (*stop)(void *ctx);
 	void *stop_ctx;

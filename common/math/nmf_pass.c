@@ -537,8 +537,8 @@ static int pass(struct exact *e, const char *task, struct hs_err *err)
 	e->basis = e->linear + k;
 	hs_nmf_map_terms(e->rules, k, p, e->f->h, e->gram, e->extra, e->linear);
 	if (e->low)
-		cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)k, (int)(e->low->r + e->low->q), (int)p, 1, e->f->h, (int)p, e->low->v,
-			(int)p, 0, e->basis, (int)ld);
+		cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)k, (int)(e->low->r + e->low->q), (int)p, 1, e->f->h, (int)p,
+			e->low->v, (int)p, 0, e->basis, (int)ld);
 	e->data->n_passes++;
 	return hs_rows_each(e->data->rows, task, exact_block, e, err);
 }

@@ -32,8 +32,9 @@ enum hs_nmf_use hs_nmf_use_of(const struct hs_nmf_data *data, const struct hs_bl
 /* Row i of a block as float64; gap (n_chan flags), when not NULL, receives which values are missing (they are 0 in x). */
 void hs_nmf_row(const struct hs_nmf_data *data, const struct hs_block *block, size_t i, double *x, uint8_t *gap);
 
-/* Finds use, start, counts and norms; means too when data->mean is zero and `means`. With low, fills low->z with X V^T (low->v and
- * low->r are given, z has room for n_rows). Errors: HS_BAD_DATA without usable rows or when squares overflow. */
+/* Finds use, start, counts and norms, and with `means` the mean spectrum. With low, fills low->z with X V^T (low->v and low->r
+ * are given, z has room for n_rows) from the mean that is known. Errors: HS_BAD_DATA without usable rows or when squares
+ * overflow. */
 int hs_nmf_survey(struct hs_nmf_data *data, struct hs_nmf_low *low, bool means, struct hs_err *err);
 void hs_nmf_data_release(struct hs_nmf_data *data);
 

@@ -1,9 +1,9 @@
 /* nmf_rank - how many components: held-out values and repeated starts.
  *
- * Speckled cross-validation (Wold, Technometrics 20 (1978) 397; Owen, Perry, Ann. Appl. Stat. 3 (2009) 564): a tenth of the values,
- * anywhere, is hidden, the factors are found without them and tried on them. Components of noise make the hidden values worse.
- * The number chosen is the smallest whose error exceeds the least by no more than the standard error of that difference, over
- * three such tenths.
+ * Speckled cross-validation (Wold, Technometrics 20 (1978) 397; Owen, Perry, Ann. Appl. Stat. 3 (2009) 564): a tenth of the
+ * values, anywhere, is hidden, the factors are found without them and tried on them. Components of noise make the hidden values
+ * worse. The number chosen is the smallest whose error exceeds the least by no more than the standard error of that difference,
+ * over three such tenths.
  *
  * Stability looks at the spectra: random starts that end in one optimum find the same ones. It is the smallest cosine between
  * matched spectra of two starts, averaged over pairs of starts; it does not decide.

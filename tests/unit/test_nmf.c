@@ -83,8 +83,8 @@ static int oracle(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return (int)err.status;
 	}
-	const double head[] = { r.status, (double)r.n_iter, (double)r.n_passes, r.objective, r.kkt, r.error2, r.norm2, hs_clock_s() - start,
-		(double)r.n_used, (double)r.n_trace };
+	const double head[] = { r.status, (double)r.n_iter, (double)r.n_passes, r.objective, r.kkt, r.error2, r.norm2,
+		hs_clock_s() - start, (double)r.n_used, (double)r.n_trace };
 	fwrite(head, sizeof head, 1, stdout);
 	fwrite(r.trace, sizeof(double), r.n_trace, stdout);
 	fwrite(r.w, sizeof(double), n * r.k, stdout);
@@ -130,7 +130,8 @@ static double *scene(size_t n, size_t p, size_t k, double counts, double noise, 
 	return x;
 }
 
-static struct hs_nmf run(const char *name, const void *x, enum hs_row_type type, size_t n, size_t p, const struct hs_nmf_options *o)
+static struct hs_nmf run(const char *name, const void *x, enum hs_row_type type, size_t n, size_t p,
+	const struct hs_nmf_options *o)
 {
 	struct hs_nmf r;
 	struct hs_err err = { 0 };
@@ -402,7 +403,8 @@ static void test_mask(void)
 	struct hs_nmf b = run("rows left out", some, HS_ROW_F64, m, p, &o);
 	tap_ok(verdict == 0 && a.n_used == m && a.n_gaps == 0, "mask: %zu rows take part", a.n_used);
 	tap_ok(isnan(a.w[7 * k]) && isnan(a.residual[7]) && !isnan(a.w[8 * k]), "mask: the others are NaN");
-	tap_ok(fabs(a.objective / b.objective - 1) < 1e-9 && worst_angle(a.h, b.h, k, p) < 1e-3, "mask: as if they were not there (%.1e)",
+	tap_ok(fabs(a.objective / b.objective - 1) < 1e-9 && worst_angle(a.h, b.h, k, p) < 1e-3,
+		"mask: as if they were not there (%.1e)",
 		a.objective / b.objective - 1);
 	hs_nmf_release(&a);
 	hs_nmf_release(&b);
