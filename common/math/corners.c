@@ -9,6 +9,8 @@
 #include "math/sisal.h"
 #include "math/vector.h"
 
+#define LAMBDA_FAR 0.1                    /* relative weight of the volume from means of pixels, which are too far in */
+#define LAMBDA_NEAR 0.01                  /* and from SISAL, which is about right: what is left is to be nowhere below zero */
 #define LEAST_SHARE 0.5                   /* a pixel with less of an endmember says nothing about it */
 
 static bool used(const struct hs_corners *c, size_t i)
@@ -98,11 +100,13 @@ static double *vca_view(const struct hs_corners *c, struct hs_err *err)
 		if (used(c, i))
 			least = fmin(least, hs_dot(y + i * k, u, k));
 	}
-	const bool projective = c->bright && c->r->height && least > 1e-3 * hs_dot(u, u, k);
+	/* all on one side of the origin, and the mean not in the plane of the axes: division does no harm */
+	const double square = hs_dot(u, u, k);
+	const bool projective = c->bright && c->r->height && least > 1e-3 * square && u[d] * u[d] > 1e-12 * square;
 	for (size_t i = 0; i < n; i++) {
 		if (!used(c, i))
 			continue;
-		const double along = projective ? hs_dot(y + i * k, u, k) / hs_dot(u, u, k) : 1;
+		const double along = projective ? hs_dot(y + i * k, u, k) / square : 1;
 		for (size_t a = 0; a < k; a++)
 			y[i * k + a] = projective ? y[i * k + a] / along : a < d ? c->cloud.z[i * d + a] : sqrt(largest);
 	}
@@ -173,18 +177,18 @@ static int sisal(struct hs_corners *c, struct hs_err *err)
 	c->out->tau = fit.tau;
 	c->out->n_iter = fit.n_iter;
 	note_stop(c, fit.stopped);
-	if (!fit.converged && !fit.stopped)
+	if (!fit.converged && !fit.stopped && c->out->status == HS_ENDMEMBER_DONE)
 		c->out->status = HS_ENDMEMBER_MAXITER;
 	no_pixels(c);
 	return 0;
 }
 
 /* From the spectra that are there. */
-static int minvol(struct hs_corners *c, struct hs_err *err)
+static int minvol(struct hs_corners *c, double lambda, struct hs_err *err)
 {
 	struct hs_minvol fit;
 	struct hs_minvol_options o = hs_minvol_defaults();
-	o.lambda = c->opt->lambda;
+	o.lambda = c->opt->lambda < 0 ? lambda : c->opt->lambda;
 	o.beyond = c->beyond;
 	o.max_iter = c->opt->max_iter;
 	o.stop = c->opt->stop;
@@ -194,7 +198,7 @@ static int minvol(struct hs_corners *c, struct hs_err *err)
 	c->out->lambda = fit.lambda;
 	c->out->n_iter = fit.n_iter;
 	note_stop(c, fit.stopped);
-	if (!fit.converged && !fit.stopped)
+	if (!fit.converged && !fit.stopped && c->out->status == HS_ENDMEMBER_DONE)
 		c->out->status = HS_ENDMEMBER_MAXITER;
 	for (size_t j = 0; j < c->k; j++)
 		hs_reduce_project(c->r, c->spectrum + j * c->r->n_chan, c->corner + j * (c->k - 1));
@@ -272,7 +276,7 @@ static int automatic(struct hs_corners *c, struct hs_err *err)
 	spectra_of_corners(c);
 	if (c->opt->purest > 0 && average_purest(c, err) < 0)
 		return -1;
-	return c->opt->min_volume && c->out->status != HS_ENDMEMBER_STOPPED ? minvol(c, err) : 0;
+	return c->opt->min_volume && c->out->status != HS_ENDMEMBER_STOPPED ? minvol(c, LAMBDA_FAR, err) : 0;
 }
 
 int hs_corners_find(struct hs_corners *c, struct hs_err *err)
@@ -282,10 +286,13 @@ int hs_corners_find(struct hs_corners *c, struct hs_err *err)
 	case HS_ENDMEMBER_AUTO:
 		return automatic(c, err);
 	case HS_ENDMEMBER_MINVOL:
-		if (nfindr(c, err) < 0)
+		if (sisal(c, err) < 0)
 			return -1;
+		c->out->tau = NAN;
+		if (c->out->status == HS_ENDMEMBER_MAXITER)
+			c->out->status = HS_ENDMEMBER_DONE;   /* it was a start */
 		spectra_of_corners(c);
-		return minvol(c, err);
+		return c->out->status == HS_ENDMEMBER_STOPPED ? 0 : minvol(c, LAMBDA_NEAR, err);
 	case HS_ENDMEMBER_NFINDR:
 		verdict = nfindr(c, err);
 		break;

@@ -6,14 +6,15 @@
  *
  *   AUTO     deterministic: pixels are averaged over their neighbours (smooth.h; averages stay inside the simplex, so only
  *            purity is traded for noise), SPA finds a start, N-FINDR the largest simplex, and each endmember becomes the mean
- *            of the `purest` share of the pixels; min_volume then gives back purity by minvol.h
+ *            of the `purest` share of the pixels, as far as they are half of that endmember; min_volume then gives back purity
+ *            by minvol.h
  *   NFINDR   the k pixels that span the largest simplex (Winter, Proc. SPIE 3753, 1999, 266), from SPA
  *   SPA      successive projection (Araujo et al., Chemom. Intell. Lab. Syst. 57, 2001, 65)
  *   VCA      vertex component analysis (Nascimento, Bioucas-Dias, IEEE Trans. Geosci. Remote Sens. 43, 2005, 898), the restart
  *            of largest volume
  *   PPI      pixel purity index (Boardman et al., JPL AVIRIS workshop, 1995), then the k votes that are far enough apart
  *   SISAL    smallest simplex about the pixels, some of which may lie outside (sisal.h): no pure pixels are needed
- *   MINVOL   nonnegative factorisation of minimal volume (minvol.h): no pure pixels are needed
+ *   MINVOL   nonnegative factorisation of minimal volume (minvol.h) from the simplex of SISAL: no pure pixels are needed
  *
  * Invariants of a result: k >= 1; spectra are finite; where they are pixels, pixel[] says which, ascending order is not implied.
  * Endmembers are in the order of their share in the data, largest first (ties: as found). Same bytes for any number of threads.
@@ -56,7 +57,8 @@ struct hs_endmember_options {
 	size_t restarts;              /* VCA: runs, >= 1 */
 	size_t skewers;               /* PPI: random directions, >= 1 */
 	double tau;                   /* SISAL: weight of what lies outside; negative: from the noise */
-	double lambda;                /* MINVOL: weight of the volume relative to the misfit at the start; negative: 0.1 */
+	double lambda;                /* min_volume, MINVOL: weight of the volume relative to the misfit at the start; negative:
+	                               * 0.1 and 0.01 */
 	size_t max_iter;              /* SISAL, MINVOL: >= 1 */
 	uint64_t seed;                /* VCA, PPI */
 	bool (*stop)(void *ctx);      /* asked between iterations; true ends with what there is. NULL: never */
@@ -77,7 +79,8 @@ struct hs_endmembers {
 	size_t n_used;                /* rows that took part */
 	size_t k;                     /* endmembers found; below options.k only when DEGENERATE */
 	double *spectrum;             /* k x n_chan, in the unit of the data */
-	size_t *pixel;                /* k: row of the source, HS_NO_PIXEL where the spectrum is not a pixel's */
+	size_t *pixel;                /* k: row of the source, HS_NO_PIXEL where the spectrum is not a pixel's. The spectrum of a pixel
+	                               * is its projection on the subspace, after smoothing: less noise than the pixel has */
 	double *share;                /* k: mean abundance of the pixels, from their barycentric coordinates cut at 0; sum 1 */
 	double *mean;                 /* n_chan: the affine subspace is mean + span of axes, in the unit of the data (unit_sum:
 	                               * times the mean sum) */

@@ -183,8 +183,8 @@ static size_t apart(size_t a, size_t b)
 	return a > b ? a - b : b - a;
 }
 
-/* Tracy-Widom knows only covariance and wants equal noise; HySime knows the noise of each channel. They agree when the noise is as
- * assumed; when they do not, HySime is the better informed, unless it finds most of the channels. */
+/* Tracy-Widom knows only covariance and wants equal noise; HySime knows the noise of each channel. They agree when the noise is
+ * as assumed; when they do not, HySime is the better informed, unless it finds most of the channels. */
 static void decide(struct hs_endmember_count *n, size_t p, size_t most)
 {
 	const bool known = n->hysime != HS_COUNT_UNKNOWN && n->hysime > 0 && n->hysime <= (p + 3) / 4 + 1;

@@ -12,8 +12,8 @@
 
 enum { CHUNK = 4096, MANY = 4, STEPS = 10, WIDEST = 64 };
 
-/* Everything in scaled units. Since rows of W sum to one, the misfit of a row is |z - W Hz|^2 + |W Hr|^2 with Hz the coordinates of
- * the endmembers in the subspace and Hr what they have outside of it: no difference of large numbers is taken. */
+/* Everything in scaled units. Since rows of W sum to one, the misfit of a row is |z - W Hz|^2 + |W Hr|^2 with Hz the coordinates
+ * of the endmembers in the subspace and Hr what they have outside of it: no difference of large numbers is taken. */
 struct problem {
 	const struct hs_cloud *cloud;
 	size_t n, d, k, p, chunks;
@@ -328,5 +328,5 @@ int hs_minvol(const struct hs_cloud *cloud, const double *mean, const double *ax
 
 struct hs_minvol_options hs_minvol_defaults(void)
 {
-	return (struct hs_minvol_options){ .lambda = -1, .delta = 0.1, .max_iter = 200, .tol = 1e-6 };
+	return (struct hs_minvol_options){ .lambda = -1, .delta = 0.01, .max_iter = 200, .tol = 1e-6 };
 }

@@ -35,7 +35,7 @@ struct hs_minvol {
 int hs_minvol(const struct hs_cloud *cloud, const double *mean, const double *axes, size_t n_chan, size_t k,
 	const struct hs_minvol_options *options, double *spectrum, struct hs_minvol *out, struct hs_err *err);
 
-/* lambda automatic, delta 0.1, 200 turns, tol 1e-6. */
+/* lambda automatic, delta 0.01, 200 turns, tol 1e-6. */
 struct hs_minvol_options hs_minvol_defaults(void);
 
 /* Bytes it holds at its peak. */

@@ -8,8 +8,6 @@
 #include "base/mem.h"
 #include "math/sisal.h"
 
-enum { ROBUST = 3 };                      /* the third largest abundance counts as the largest */
-
 void hs_purity_release(struct hs_purity *purity)
 {
 	free(purity->purest);
@@ -37,47 +35,34 @@ static double *sample_of(const struct hs_cloud *cloud, size_t *n, struct hs_err 
 	return z;
 }
 
-/* Keeps the ROBUST largest values, descending. */
-static void keep_largest(double *top, double a)
-{
-	for (size_t r = 0; r < ROBUST; r++)
-		if (a > top[r]) {
-			const double t = top[r];
-			top[r] = a;
-			a = t;
-		}
-}
-
 static void look(struct hs_purity *p, const double *z, const double *map, double noise)
 {
 	const size_t k = p->k, d = k - 1;
-	double a[64], top[64][ROBUST];
+	double a[64];
 	size_t outside = 0;
 	for (size_t j = 0; j < k; j++) {
 		double square = 0;
 		for (size_t c = 0; c < d; c++)
 			square += map[j * k + 1 + c] * map[j * k + 1 + c];
 		p->spread[j] = noise * sqrt(square);
-		for (size_t r = 0; r < ROBUST; r++)
-			top[j][r] = -INFINITY;
+		p->purest[j] = 0;
 	}
 	for (size_t i = 0; i < p->n_sample; i++) {
 		bool out = false;
 		hs_simplex_coordinates(map, k, z + i * d, a);
-		for (size_t j = 0; j < k; j++) {
-			keep_largest(top[j], a[j]);
-			p->near_corner[j] += a[j] > 0.95 || a[j] > 1 - 2 * p->spread[j];
-			p->on_facet[j] += fabs(a[j]) <= fmax(0.01, 2 * p->spread[j]);
+		for (size_t j = 0; j < k; j++)
 			out |= a[j] < -fmax(0.01, 4 * p->spread[j]);
-		}
 		outside += out;
+		for (size_t j = 0; j < k; j++) {
+			p->purest[j] = fmax(p->purest[j], out ? 0 : a[j]);
+			p->near_corner[j] += !out && (a[j] > 0.95 || a[j] > 1 - 2 * p->spread[j]);
+			p->on_facet[j] += fabs(a[j]) <= fmax(0.01, 2 * p->spread[j]);
+		}
 	}
 	p->outside = (double)outside / (double)p->n_sample;
 	p->least = INFINITY;
-	for (size_t j = 0; j < k; j++) {
-		p->purest[j] = top[j][ROBUST - 1];
+	for (size_t j = 0; j < k; j++)
 		p->least = fmin(p->least, p->purest[j]);
-	}
 }
 
 /* A simplex is known by its facets only when each has as many pixels as it has corners, and some to spare. */
@@ -85,11 +70,9 @@ static void judge(struct hs_purity *p)
 {
 	const size_t k = p->k, wanted = k - 1 > 5 ? k - 1 : 5;
 	bool pure = true, faced = p->outside <= 0.02;
-	size_t worst = 0;
 	for (size_t j = 0; j < k; j++) {
-		pure &= p->purest[j] >= 0.95 - fmin(0.05, p->spread[j]);
+		pure &= p->purest[j] - fmin(0.1, 2 * p->spread[j]) >= 0.9;       /* the largest of many has luck */
 		faced &= p->on_facet[j] >= wanted;
-		worst = p->purest[j] < p->purest[worst] ? j : worst;
 	}
 	p->verdict = pure ? HS_PURITY_PURE : faced ? HS_PURITY_MIXED : HS_PURITY_LOOSE;
 	if (pure)

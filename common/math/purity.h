@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "math/vertex.h"
 
-#define HS_PURITY_SAMPLE 16384
+#define HS_PURITY_SAMPLE 4096
 
 enum hs_purity_verdict {
 	HS_PURITY_UNKNOWN,            /* one endmember, too few pixels, or no enclosing simplex was found */
@@ -26,8 +26,8 @@ enum hs_purity_verdict {
 
 struct hs_purity {
 	size_t k;
-	double *purest;               /* k: largest abundance of a pixel, of the enclosing simplex (its 3rd largest, so that one
-	                               * outlier does not decide); about 1 where there are pure pixels */
+	double *purest;               /* k: largest abundance of a pixel that is not outside, in the enclosing simplex; about 1 where
+	                               * there are pure pixels */
 	double *spread;               /* k: standard deviation that noise gives such an abundance */
 	size_t *near_corner;          /* k: pixels with abundance above 0.95 or within 2 spread of 1 */
 	size_t *on_facet;             /* k: pixels within 2 spread (0.01 at least) of abundance 0 */

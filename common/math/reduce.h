@@ -45,8 +45,8 @@ void hs_reduced_release(struct hs_reduced *r);
 /* One pass: the first d <= n_axes coordinates of every row. */
 int hs_reduce_coordinates(struct hs_reduced *r, struct hs_rowsource *rows, size_t d, bool with_height, struct hs_err *err);
 
-/* One pass: mean of y over n_groups sets of rows; member lists the n_members[g] >= 1 rows of each group, group after group, in any
- * order. mean: n_groups x n_chan. */
+/* One pass: mean of y over n_groups sets of rows; member lists the n_members[g] >= 1 rows of each group, group after group, in
+ * any order. mean: n_groups x n_chan. */
 int hs_reduce_group_means(const struct hs_reduced *r, struct hs_rowsource *rows, const size_t *member, const size_t *n_members,
 	size_t n_groups, double *mean, struct hs_err *err);
 

@@ -10,7 +10,8 @@
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { CHUNK = 4096, MANY = 4, INNER = 4, MOST_INNER = 64, QUIET = 3, HALVINGS = 24, SAMPLE = 16384, REFINE = 3 };
+enum { CHUNK = 4096, MANY = 4, INNER = 4, MOST_INNER = 16, QUIET = 2, HALVINGS = 24, SAMPLE = 4096, REFINE = 2, SEARCH = 25 };
+#define SEARCH_TOL 1e-5                   /* while tau is looked for: the last run settles the rest */
 #define RIDGE 1e-6                        /* least curvature of the quadratic model */
 #define OUTSIDE_WANTED 0.7                /* mean distance of what is outside, in standard deviations of the noise */
 #define INFLATE 1.5
@@ -305,7 +306,7 @@ static bool search_line(struct problem *s, double *f)
 }
 
 /* Minimises at the present price from s->q. True when the objective stopped falling. */
-static bool minimise(struct problem *s, const struct hs_sisal_options *o, size_t max_iter, struct hs_sisal *out)
+static bool minimise(struct problem *s, const struct hs_sisal_options *o, size_t max_iter, double tol, struct hs_sisal *out)
 {
 	size_t inner = INNER, quiet = 0;
 	double f = objective(s, s->q);
@@ -320,7 +321,7 @@ static bool minimise(struct problem *s, const struct hs_sisal_options *o, size_t
 		}
 		out->n_iter++;
 		const bool fell = search_line(s, &f);
-		const bool little = !fell || before - f < o->tol * (1 + fabs(before));
+		const bool little = !fell || before - f < tol * (1 + fabs(before));
 		if (little && inner < MOST_INNER)
 			inner *= 2;           /* perhaps the splitting had not settled */
 		else
@@ -373,19 +374,19 @@ static double find_tau(struct problem *s, const struct white *w, const struct hs
 	const size_t m = s->k * s->k;
 	double *kept = s->kept, hard = fmin(hard_price(s) * (double)s->n, 1e5), soft = hard;
 	s->price = hard / (double)s->n;
-	minimise(s, o, o->max_iter, out);
+	minimise(s, o, SEARCH, SEARCH_TOL, out);
 	while (!out->stopped && mean_outside(s, w, o->noise) < OUTSIDE_WANTED && soft > 1) {
 		hard = soft;
 		memcpy(kept, s->q, m * sizeof *kept);
 		soft /= 4;
 		s->price = soft / (double)s->n;
-		minimise(s, o, o->max_iter, out);
+		minimise(s, o, SEARCH, SEARCH_TOL, out);
 	}
 	for (size_t i = 0; i < REFINE && soft < hard && !out->stopped; i++) {
 		const double middle = sqrt(soft * hard);
 		s->price = middle / (double)s->n;
 		memcpy(s->q, kept, m * sizeof *kept);
-		minimise(s, o, o->max_iter, out);
+		minimise(s, o, SEARCH, SEARCH_TOL, out);
 		if (mean_outside(s, w, o->noise) < OUTSIDE_WANTED) {
 			hard = middle;
 			memcpy(kept, s->q, m * sizeof *kept);
@@ -478,10 +479,15 @@ static int solve(const struct hs_cloud *cloud, const struct white *w, const stru
 		verdict = problem_init(&s, cloud, w, n_used, 1, err);
 	if (verdict == 0) {
 		out->tau = noisy ? out->tau : automatic ? hard_price(&s) * (double)s.n : o->tau;
-		s.price = out->tau / (double)s.n;
 		memcpy(s.q, q, k * k * sizeof *q);
+		/* a hard price at once leaves the facets where they are: it is raised step by step */
+		for (double soft = 100; automatic && !noisy && soft < out->tau && !out->stopped; soft *= 4) {
+			s.price = soft / (double)s.n;
+			minimise(&s, o, SEARCH, SEARCH_TOL, out);
+		}
+		s.price = out->tau / (double)s.n;
 		if (!out->stopped)
-			out->converged = minimise(&s, o, o->max_iter, out);
+			out->converged = minimise(&s, o, o->max_iter, o->tol, out);
 		if (automatic && !noisy)
 			enclose(&s);
 		out->outside = o->noise > 0 ? mean_outside(&s, w, o->noise) : NAN;
@@ -510,5 +516,5 @@ int hs_sisal(const struct hs_cloud *cloud, const struct hs_sisal_options *option
 
 struct hs_sisal_options hs_sisal_defaults(double noise)
 {
-	return (struct hs_sisal_options){ .tau = -1, .noise = noise, .max_iter = 80, .tol = 1e-9 };
+	return (struct hs_sisal_options){ .tau = -1, .noise = noise, .max_iter = 80, .tol = 1e-7 };
 }

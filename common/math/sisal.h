@@ -39,7 +39,7 @@ struct hs_sisal {
 int hs_sisal(const struct hs_cloud *cloud, const struct hs_sisal_options *options, double *corner, struct hs_sisal *out,
 	struct hs_err *err);
 
-/* 80 iterations, tau automatic, tol 1e-9. */
+/* 80 iterations, tau automatic, tol 1e-7. */
 struct hs_sisal_options hs_sisal_defaults(double noise);
 
 /* Bytes it holds at its peak for n points and k corners. */
