@@ -484,7 +484,10 @@ void hs_dendrogram_release(struct hs_dendrogram *tree)
 size_t hs_dendrogram_cut(const struct hs_dendrogram *tree, size_t k, int32_t *label, struct hs_err *err)
 {
 	const size_t n = tree->n;
-	k = k < 1 ? 1 : k > n ? n : k;
+	size_t equal = 0;             /* merges of points that are the same */
+	while (equal + 1 < n && !(tree->merge[equal].height > 0))
+		equal++;
+	k = k < 1 ? 1 : k > n - equal ? n - equal : k;
 	size_t *parent = hs_alloc(2 * n, sizeof *parent, err), next = 0;
 	int32_t *name = parent ? hs_alloc(2 * n, sizeof *name, err) : NULL;
 	for (size_t i = 0; name && i < 2 * n; i++) {

@@ -52,8 +52,8 @@ int hs_ward_connected(const double *x, size_t n, size_t d, const size_t *edge, s
 
 void hs_dendrogram_release(struct hs_dendrogram *tree);
 
-/* Labels 0 .. k-1 of the leaves when the last k - 1 merges are undone; k is cut to 1 .. n. Returns k. Clusters are numbered by
- * their lowest leaf. */
+/* Labels 0 .. k-1 of the leaves when the last k - 1 merges are undone; k is cut to what there is: 1 at least, and no merge of
+ * height 0 is undone. Returns k, or 0 when memory is short. Clusters are numbered by their lowest leaf. */
 size_t hs_dendrogram_cut(const struct hs_dendrogram *tree, size_t k, int32_t *label, struct hs_err *err);
 
 /* Edges between horizontal and vertical neighbours on n_maps maps of n_y x n_x places, of which those with point[i] (the number

@@ -232,7 +232,9 @@ static void test_corners(void)
 	tap_ok(hs_ward(same, 1, 1, &o, &tree, &err) == 0 && tree.n == 1 && hs_dendrogram_cut(&tree, 3, label, &err) == 1 && label[0] == 0,
 		"one point");
 	hs_dendrogram_release(&tree);
-	tap_ok(hs_ward(same, 10, 2, &o, &tree, &err) == 0 && tree.merge[8].height == 0 && is_tree(&tree, NULL), "all the same: heights of 0");
+	tap_ok(hs_ward(same, 10, 2, &o, &tree, &err) == 0 && tree.merge[8].height == 0 && is_tree(&tree, NULL) &&
+			hs_dendrogram_cut(&tree, 3, label, &err) == 1,
+		"all the same: heights of 0, one cluster however many are asked");
 	hs_dendrogram_release(&tree);
 	tap_ok(hs_ward(same, 10, 2, &stopping, &tree, &err) == 0 && tree.stopped && !tree.merge, "stopped: no merges");
 	hs_dendrogram_release(&tree);
