@@ -92,8 +92,6 @@ assert sorted(c.argmax(1)) == [0, 1, 2, 3] and c.max(1).min() > 0.99, c'
 	# what differences are for: the backgrounds, which are not independent
 	for diff in 0 1 2; do
 		hsica -p --diff $diff scene.nxs -f -o ica.nxs
-		hscmp --as spectra -d components -w true_endmembers --json ica.nxs scene.nxs > cmp.json || true
-		jq '[.. | numbers] | max' cmp.json > /dev/null
 		numbers ica.nxs scene.nxs 'e = files[1]["entry/process_01_hsgen/true_endmembers/data"][()]; c = result(0, "components")
 unit = lambda a: a / np.linalg.norm(a, axis=1, keepdims=True)
 print(np.degrees(np.arccos(np.clip((unit(c) @ unit(e).T).max(1).min(), -1, 1))))' > angle$diff
@@ -159,7 +157,6 @@ d = d / d.std(1, keepdims=True); assert np.abs(d @ d.T / d.shape[1] - np.eye(4))
 @test "an invertible mixture of the channels changes no map" {
 	sources in.nxs
 	array mixed.nxs y,x,energy 'np.load("array.npy") @ (np.eye(24) + 0.2 * rng.normal(size=(24, 24)))'
-	"$PYTHON" -c 'import numpy as np; a = np.load("array.npy"); print(a.shape)'
 	hsica -q --on maps -k 4 in.nxs -o a.nxs
 	hsica -q --on maps -k 4 mixed.nxs -o b.nxs
 	# the noise is mixed as well, so the spaces differ by a part of it

@@ -225,7 +225,8 @@ static int take_scores(struct hs_principal *p, const struct hs_pixels *px, size_
 	return verdict == 0 && !p->f.n_used ? hs_fail(err, HS_BAD_DATA, "no pixel has scores: all are masked or not finite") : verdict;
 }
 
-int hs_principal_init(struct hs_principal *p, struct hs_pixels *px, const struct hs_principal_options *options, struct hs_err *err)
+int hs_principal_init(struct hs_principal *p, struct hs_pixels *px, const struct hs_principal_options *options,
+	struct hs_err *err)
 {
 	size_t loadings;
 	struct hs_pixels scores;

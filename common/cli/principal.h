@@ -28,7 +28,8 @@ struct hs_principal {
 
 /* Errors: HS_USAGE for poisson with scores, HS_SYSTEM when more than `most` are found, HS_BAD_DATA when spectra do not differ;
  * those of hs_moments, hs_pca and reading. p is released by the caller, also after failure. */
-int hs_principal_init(struct hs_principal *p, struct hs_pixels *px, const struct hs_principal_options *options, struct hs_err *err);
+int hs_principal_init(struct hs_principal *p, struct hs_pixels *px, const struct hs_principal_options *options,
+	struct hs_err *err);
 void hs_principal_release(struct hs_principal *p);
 
 /* Bytes held at the peak, scores and loadings included. */

@@ -211,9 +211,10 @@ static int rate(struct work *q, double *angle, double *reliability, struct hs_er
 		if (hs_failed(err))
 			return -1;
 	}
-	double *within = hs_alloc(2 * k, sizeof *within, err), *across = within + k;
+	double *within = hs_alloc(2 * k, sizeof *within, err);
 	if (!within)
 		return -1;
+	double *across = within + k;
 	for (size_t a = 0; a < runs; a++)
 		for (size_t b = 0; b < runs; b++) {
 			cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)k, (int)k, (int)k, 1, q->found + a * kk, (int)k,

@@ -26,8 +26,8 @@ struct hs_separated {
 	double *share;                /* k: mean square of map times squared length of spectrum, as part of their sum */
 };
 
-/* diff: 0 .. 2, of spectra only. Errors of hs_ica; HS_USAGE when there are too few channels for diff. out is released by the caller,
- * also after failure. */
+/* diff: 0 .. 2, of spectra only. Errors of hs_ica; HS_USAGE when there are too few channels for diff. out is released by the
+ * caller, also after failure. */
 int hs_separate(const struct hs_factored *f, bool spectra, size_t diff, const struct hs_ica_options *options,
 	struct hs_separated *out, struct hs_err *err);
 void hs_separated_release(struct hs_separated *s);

@@ -406,12 +406,14 @@ static void endings(void)
 		struct hs_ica_options o = plain((enum hs_ica_method)method, 5);
 		o.max_iter = 1;
 		struct hs_ica ica = solved(t, N, K, o);
-		tap_ok(ica.turn.status == HS_TURN_MAXITER && ica.turn.trace[0] > o.tol, "%s: one iteration is not convergence", method_names[method]);
+		tap_ok(ica.turn.status == HS_TURN_MAXITER && ica.turn.trace[0] > o.tol, "%s: one iteration is not convergence",
+			method_names[method]);
 		hs_ica_release(&ica);
 		o.max_iter = 500;
 		o.stop = at_once;
 		ica = solved(t, N, K, o);
-		tap_ok(ica.turn.status == HS_TURN_STOPPED && ica.n_runs == 1 && !ica.reliability, "%s: stopped, and said so", method_names[method]);
+		tap_ok(ica.turn.status == HS_TURN_STOPPED && ica.n_runs == 1 && !ica.reliability, "%s: stopped, and said so",
+			method_names[method]);
 		hs_ica_release(&ica);
 	}
 	struct hs_ica ica = solved(t, N, K, plain(HS_ICA_PICARD, 3));
