@@ -347,6 +347,241 @@ assert (s[:, 10] == 0).all() and (s[:, 20] == 0).all() and (s[0, :10] != 0).all(
 	jq -e '.variance_ratio == [0, 0, 0]' report.json
 }
 
+# -------------------------------------------------------------------- other ways to the components
+
+@test "--method: all find the same components, the sketch nearly" {
+	local m
+	scene mixture -k 4 --size 64x48x128 -c 2000
+	for m in exact random sketch tsqr auto; do
+		hspca -p -k 4 --method $m scene.nxs -o $m.nxs
+		check $m.nxs
+	done
+	hscmp -d loadings -t 1e-6 exact.nxs auto.nxs
+	hscmp --as bases -d loadings --tolerance 0.01deg exact.nxs random.nxs
+	hscmp --as bases -d loadings --tolerance 0.001deg exact.nxs tsqr.nxs
+	hscmp --as bases -d loadings --tolerance 3deg exact.nxs sketch.nxs
+	hscmp -d scores --tolerance 1e-5 exact.nxs random.nxs
+	hscmp -d scores --tolerance 1e-5 exact.nxs tsqr.nxs
+	hscmp -d scores --tolerance 0.03 exact.nxs sketch.nxs
+}
+
+@test "--method: the number of components is found from part of the eigenvalues" {
+	local m
+	scene mixture -k 5 --size 48x40x128 -c 3000
+	for m in random sketch tsqr; do
+		hspca -p --method $m scene.nxs --report report.json -f -o out.nxs
+		jq -e '.components == 5 and .rank.bic == 5' report.json
+	done
+	array full.nxs y,x,energy 'np.where(np.arange(64) % 2, 5.0, 1.0) * rng.normal(size=(20, 40, 64)) ** 3'
+	gives 0 hspca --method random full.nxs -f -o out.nxs
+	[ -n "$stderr" ]
+}
+
+@test "--method sketch: scores and the denoised cube come from the one reading, masked pixels are NaN" {
+	need_python numpy
+	scene mixture -k 3 --size 40x30x64 -c 20000
+	"$PYTHON" -c 'import numpy as np; m = np.zeros((30, 40), "u1"); m[2, 3:7] = 8; np.save("mask.npy", m)'
+	hsload -a y,x mask.npy -o mask.nxs
+	hspca -p -k 3 --mask mask.nxs --method sketch --denoise scene.nxs -o out.nxs
+	hspca -p -k 3 --mask mask.nxs --denoise scene.nxs -o exact.nxs
+	numbers out.nxs exact.nxs 's = result(0, "scores"); assert np.isnan(s[:, 2, 3:7]).all() and np.isnan(s).sum() == 12
+assert np.isnan(data(0)[2, 3:7]).all()
+assert np.sqrt(np.nanmean((data(0) - data(1)) ** 2)) < 0.1 * np.sqrt(np.nanmean(data(1)))'
+}
+
+@test "--method tsqr sees amplitudes that the products of channels cannot" {
+	array in.nxs y,x,energy 'np.linalg.qr(rng.normal(size=(400, 5)))[0].dot(np.diag(10.0 ** -np.arange(0, 15, 3))).dot(np.linalg.qr(rng.normal(size=(30, 5)))[0].T).reshape(20, 20, 30)'
+	hspca -q -c none -k 5 --method tsqr in.nxs -o out.nxs
+	hspca -q -c none -k 5 --exact in.nxs -o products.nxs
+	numbers out.nxs products.nxs 'want = 10.0 ** -np.arange(0, 15, 3); e = np.sqrt(result(0, "variance", "eigenvalue")[:5] * 400)
+assert np.allclose(e, want, rtol=2e-3), e
+assert not np.allclose(np.sqrt(result(1, "variance", "eigenvalue")[:5] * 400), want, rtol=2e-3)'
+}
+
+@test "the other ways: the same bytes for 1, 2, 3 and 8 threads, from a file and from a pipe" {
+	local j options
+	hsgen outliers -k 3 --size 50x41x96 -o scene.nxs
+	for options in '-p --method random' '-k 4 -c both --method sketch --denoise' '-p --method tsqr' '-p -r' '-q -r -k 3 -c both --denoise' \
+		'-q -k 3 --variance mean_spectrum' '-k 3 --missing em'; do
+		# shellcheck disable=SC2086 # options are several words
+		for j in 1 2 3 8; do
+			hspca -q $options -j $j scene.nxs -f -o out$j.nxs
+			same_results out1.nxs out$j.nxs
+		done
+		# shellcheck disable=SC2086
+		hspca -q $options < scene.nxs > pipe.nxs
+		same_results out1.nxs pipe.nxs
+	done
+}
+
+@test "the other ways: big-endian numbers are the same numbers" {
+	local options
+	need_python numpy
+	"$PYTHON" -c 'import numpy as np
+x = np.random.default_rng(3).poisson(50, (20, 9, 32)).astype("f4"); x[3, 4, 5] = np.nan
+np.save("little.npy", x); np.save("big.npy", x.astype(">f4"))'
+	hsload -q -a y,x,energy little.npy -o little.nxs
+	hsload -q -a y,x,energy big.npy -o big.nxs
+	for options in '--method sketch' '--method tsqr' -r '--missing em'; do
+		# shellcheck disable=SC2086
+		hspca -q -k 2 $options little.nxs -f -o a.nxs
+		# shellcheck disable=SC2086
+		hspca -q -k 2 $options big.nxs -f -o b.nxs
+		same_results a.nxs b.nxs
+	done
+}
+
+@test "the other ways: data that have no components" {
+	local options
+	for options in '--method random' '--method sketch' '--method tsqr' -r '--missing em' '-p -r' '-p --method sketch'; do
+		array in.nxs y,x,energy 'np.zeros((8, 9, 32), "f4")'
+		# shellcheck disable=SC2086
+		ends 0 -k 3 $options
+		array in.nxs y,x,energy 'rng.poisson(50, (1, 1, 32))'
+		# shellcheck disable=SC2086
+		ends 0 $options
+		array in.nxs y,x,energy 'rng.poisson(50, (8, 9, 1))'
+		# shellcheck disable=SC2086
+		ends 0 $options
+		array in.nxs y,x,energy 'np.repeat(rng.poisson(50, (4, 32)), 18, axis=0).reshape(8, 9, 32)'
+		# shellcheck disable=SC2086
+		ends 0 -k 6 $options
+		array in.nxs y,x,energy 'rng.poisson(50, (8, 9, 32)) * 1e300'
+		# shellcheck disable=SC2086
+		ends 3 -k 3 $options
+	done
+}
+
+# -------------------------------------------------------------------- outliers, gaps, known variances, updates
+
+@test "--robust: spoiled spectra have weight 0, the others keep theirs, the components are those of the clean scene" {
+	local seed
+	for seed in 1 2 3; do
+		hsgen outliers -k 3 --outliers 0.05 --size 40x30x128 --seed $seed -f -o spoiled.nxs
+		hsgen mixture -k 3 --size 40x30x128 --seed $seed -f -o clean.nxs
+		hspca -p -r spoiled.nxs --report report.json -f -o out.nxs
+		hspca -p clean.nxs -f -o reference.nxs
+		hspca -q -p -k 3 spoiled.nxs -f -o plain.nxs
+		check out.nxs
+		jq -e '.components == 3' report.json
+		hscmp --as bases -d loadings --tolerance 0.5deg out.nxs reference.nxs
+		run -1 hscmp --as bases -d loadings --tolerance 5deg plain.nxs reference.nxs
+		numbers out.nxs spoiled.nxs 'w = result(0, "weights"); bad = files[1]["entry/process_01_hsgen/true_outliers/data"][()] > 0
+assert bad.sum() > 20 and (w[bad] == 0).all() and (w[~bad] > 0).mean() > 0.999 and np.median(w[~bad]) > 0.95'
+	done
+}
+
+@test "--robust: a real scan whose amplitudes differ 25-fold" {
+	[ -n "${HS_DATA:-}" ] && [ -e "$HS_DATA/nsid/BEPS_PTO_50x50.h5" ] || skip "no HS_DATA with nsid/BEPS_PTO_50x50.h5"
+	hsload -q "$HS_DATA/nsid/BEPS_PTO_50x50.h5" -o scan.nxs
+	gives 0 hspca -r -k 3 scan.nxs --report report.json -o out.nxs
+	jq -e '.outliers > 200 and .outliers < 1250' report.json
+	numbers out.nxs scan.nxs 'x = data(1).reshape(2500, -1); a = np.linalg.norm(x - np.median(x, 0), axis=1)
+w = result(0, "weights").ravel(); large = a > 25 * np.median(a)
+assert large.sum() > 200 and (w[large] == 0).mean() > 0.9, (large.sum(), (w[large] == 0).mean())'
+}
+
+@test "--missing em: gaps are estimated, nothing else changes; masked pixels stay out" {
+	need_python numpy
+	hsgen mixture -k 3 --size 30x24x64 -c 20000 -o scene.nxs
+	"$PYTHON" -c 'import h5py, numpy as np
+x = h5py.File("scene.nxs")["entry/data/data"][()]; np.save("whole.npy", x); r = np.random.default_rng(2)
+x[r.random(x.shape) < 0.1] = np.nan; x[5, 6] = np.nan
+np.save("gaps.npy", x)
+m = np.zeros((24, 30), "u1"); m[1, 2:5] = 1; np.save("mask.npy", m)'
+	hsload -q -a y,x,energy gaps.npy -o gaps.nxs
+	hsload -q -a y,x,energy whole.npy -o whole.nxs
+	hsload -q -a y,x mask.npy -o mask.nxs
+	gives 0 hspca -p --missing em --denoise --mask mask.nxs gaps.nxs --report report.json -o out.nxs
+	check out.nxs
+	jq -e '.components == 3 and .spectra_used == 716 and .elements_estimated > 4000' report.json
+	hspca -p -k 3 whole.nxs -o reference.nxs
+	hscmp --as bases -d loadings --tolerance 1deg out.nxs reference.nxs
+	numbers out.nxs whole.nxs 's = result(0, "scores"); gone = np.isnan(s).any(0)
+assert gone.sum() == 4 and gone[1, 2:5].all() and gone[5, 6]
+d = data(0)[~gone] - data(1)[~gone]; assert np.sqrt(np.mean(d ** 2)) < 1.2 * np.sqrt(data(1).mean())'
+	# without it every one of these spectra is left out
+	refuses 3 hspca -p gaps.nxs -o no.nxs
+}
+
+@test "--variance: of channels it is scaling, of elements it is nearer to the truth, stored errors are the same" {
+	need_python h5py
+	"$PYTHON" -c 'import numpy as np
+r = np.random.default_rng(4); e = np.arange(48)
+s = np.exp(-0.5 * ((e - np.array([[8], [22], [38]])) / 4.0) ** 2)
+clean = r.dirichlet(np.ones(3), 600) @ s * 10; sigma = r.uniform(0.02, 1.0, clean.shape)
+np.save("clean.npy", clean.reshape(20, 30, 48)); np.save("variance.npy", sigma.reshape(20, 30, 48) ** 2)
+np.save("noisy.npy", (clean + sigma * r.normal(size=clean.shape)).reshape(20, 30, 48))
+c = 0.05 * (1 + e % 6); np.save("channel.npy", c ** 2)
+np.save("by_channel.npy", (clean + c * r.normal(size=clean.shape)).reshape(20, 30, 48)); np.save("scaled.npy", np.load("by_channel.npy") / c)'
+	local name
+	for name in clean variance noisy by_channel scaled; do hsload -q -a y,x,energy $name.npy -o $name.nxs; done
+	hsload -q -a energy channel.npy -o channel.nxs
+	gives 0 hspca --variance variance.nxs --denoise noisy.nxs --report report.json -o out.nxs
+	check out.nxs
+	jq -e '.components == 2 and .chi2 < 1.02 * .degrees_of_freedom and .chi2 > 0.98 * .degrees_of_freedom' report.json
+	hspca -q -k 2 --denoise noisy.nxs -o plain.nxs
+	numbers out.nxs plain.nxs clean.nxs 'rms = lambda a: np.sqrt(np.mean((a - data(2)) ** 2))
+assert rms(data(0)) < 0.5 * rms(data(1)), (rms(data(0)), rms(data(1)))
+sigma = result(0, "scores", "data_errors"); assert sigma.shape == (2, 20, 30) and (sigma > 0).all()'
+	cp noisy.nxs with_errors.nxs
+	"$PYTHON" -c 'import h5py, numpy as np
+h5py.File("with_errors.nxs", "r+")["entry/data/data_errors"] = np.sqrt(np.load("variance.npy"))'
+	hspca --variance errors with_errors.nxs -o errors.nxs
+	hscmp -d loadings --tolerance 1e-6 errors.nxs out.nxs
+	hspca --variance channel.nxs -k 2 by_channel.nxs -o channels.nxs
+	hspca -k 2 scaled.nxs -o reference.nxs
+	numbers channels.nxs reference.nxs 'c = np.sqrt(np.load("channel.npy")); a = result(0, "loadings"); b = np.linalg.qr((result(1, "loadings") * c).T)[0]
+assert np.linalg.norm(a.T - b @ (b.T @ a.T)) < 1e-3'
+	refuses 2 hspca --variance errors noisy.nxs -o no.nxs
+	refuses 4 hspca --variance nothing.nxs noisy.nxs -o no.nxs
+	hsgen constant --size 5x5x2 -o other.nxs
+	refuses 3 hspca --variance other.nxs noisy.nxs -o no.nxs
+	refuses 3 hspca --variance noisy.nxs --mask other.nxs noisy.nxs -o no.nxs
+}
+
+@test "--update: the components of both scans, as if they had been one" {
+	need_python numpy
+	hsgen mixture -k 4 --size 40x30x96 -c 5000 -o scene.nxs
+	"$PYTHON" -c 'import h5py, numpy as np
+x = h5py.File("scene.nxs")["entry/data/data"][()]
+np.save("all.npy", x); np.save("a.npy", x[:11]); np.save("b.npy", x[11:20]); np.save("c.npy", x[20:])'
+	local part options
+	for part in all a b c; do hsload -q -a y,x,energy $part.npy -o $part.nxs; done
+	for options in -p '-c channel' '-c both' '-c none'; do
+		# shellcheck disable=SC2086
+		hspca -q $options -k 30 a.nxs -f -o one.nxs
+		hspca -q --update one.nxs b.nxs -f -o two.nxs
+		hspca -q -k 4 --update two.nxs c.nxs --report report.json -f -o three.nxs
+		# shellcheck disable=SC2086
+		hspca -q $options -k 4 --exact all.nxs -f -o batch.nxs
+		check three.nxs
+		jq -e '.spectra_used == 1200' report.json
+		hscmp -d mean --tolerance 1e-6 three.nxs batch.nxs
+		hscmp --as bases -d loadings --tolerance 0.5deg three.nxs batch.nxs
+		numbers three.nxs batch.nxs 'a, b = result(0, "variance", "eigenvalue")[:3], result(1, "variance", "eigenvalue")[:3]
+assert np.allclose(a, b, rtol=1e-3), (a, b)
+assert list(result(0, "spectra_used")) == [440, 360, 400] and result(0, "scores").shape == (4, 10, 40)
+assert np.allclose(result(0, "variance")[:3], result(1, "variance")[:3], rtol=2e-3)'
+	done
+	refuses 2 hspca --update one.nxs -p c.nxs -o no.nxs
+	refuses 2 hspca --update all.nxs c.nxs -o no.nxs
+	hsgen constant --size 5x5x2 -o other.nxs
+	refuses 3 hspca --update one.nxs other.nxs -o no.nxs
+}
+
+@test "what does not go together is refused; a deadline ends the rounds with status 5 and a result" {
+	scene outliers -k 3 --size 40x30x64
+	refuses 2 hspca -r --missing em scene.nxs -o no.nxs
+	refuses 2 hspca -r --method sketch scene.nxs -o no.nxs
+	refuses 2 hspca --missing em --method sketch scene.nxs -o no.nxs
+	refuses 2 hspca -p --variance mean_spectrum scene.nxs -o no.nxs
+	refuses 2 hspca --update scene.nxs --variance errors scene.nxs -o no.nxs
+	[ ! -e no.nxs ]
+	gives 5 hspca -p -r --deadline 1ms scene.nxs -o out.nxs
+	check out.nxs
+}
+
 # -------------------------------------------------------------------- which pixels, which signal
 
 @test "--mask leaves pixels out as NaN does" {

@@ -47,6 +47,12 @@ static size_t count_nonzero(const struct spectrum *s)
 	return r;
 }
 
+/* Most components that an answer can name. */
+static size_t nameable(const struct spectrum *s)
+{
+	return least(count_nonzero(s), s->n_known);
+}
+
 static double sum_all(const struct spectrum *s)
 {
 	double sum = 0;
@@ -155,7 +161,7 @@ static size_t tracy_widom(const struct spectrum *s, double threshold, bool measu
 	const double n = (double)s->n;
 	double rest = sum_all(s);
 	size_t k = 0;
-	for (; k < last && s->n > 1; rest -= s->eig[k++]) {
+	for (; k < least(last, s->n_known) && s->n > 1; rest -= s->eig[k++]) {
 		const double q = (double)(s->p - k), m = sqrt(n - 1) + sqrt(q), spread = m * cbrt(1 / sqrt(n - 1) + 1 / sqrt(q)),
 			     noise = noise_behind(s->eig, k, rest, n, (double)s->p), edge = noise * (m * m + threshold * spread);
 		if (!(n * s->eig[k] > edge) || (measured && !(n * s->eig[k] > edge * stretch(s, last, k, noise))))
@@ -189,7 +195,7 @@ static size_t gavish_donoho(const struct spectrum *s)
 		     low = all / 2 < last ? sqrt(eig[all / 2]) : 0, high = (all - 1) / 2 < last ? sqrt(eig[(all - 1) / 2]) : 0,
 		     cut = lambda / sqrt(hs_marchenko_pastur_median(beta)) * (low + high) / 2;
 	size_t k = 0;
-	while (k < last && sqrt(eig[k]) > cut)
+	while (k < least(last, s->n_known) && sqrt(eig[k]) > cut)
 		k++;
 	return k;
 }
@@ -204,7 +210,7 @@ size_t hs_rank_gd(const double *eig, size_t n_eig, size_t n, size_t p)
 
 static size_t bic(const struct spectrum *s)
 {
-	const size_t last = count_nonzero(s), n = s->n, p = s->p, n_eig = s->n_eig;
+	const size_t last = nameable(s), n = s->n, p = s->p, n_eig = s->n_eig;
 	const double *eig = s->eig;
 	if (!last)
 		return 0;
@@ -244,7 +250,7 @@ static double log_gap(double a, double b, double floor)
 /* Minka's equation 30 with its double product kept up from one k to the next: O(p) a step instead of O(p k). */
 static size_t minka(const struct spectrum *s)
 {
-	const size_t last = count_nonzero(s), n = s->n, p = s->p, n_eig = s->n_eig;
+	const size_t last = nameable(s), n = s->n, p = s->p, n_eig = s->n_eig;
 	const double *eig = s->eig;
 	if (!last)
 		return 0;
