@@ -9,7 +9,6 @@
 #include "store/vfd.h"
 
 #define MAX_LOGICAL ((size_t)1 << 36)         /* bytes a dataset may claim without having stored a fair part of them */
-#define MAX_EXPANSION 2000                    /* bytes out of one stored byte; deflate reaches 1032 */
 
 static herr_t refuse_external(const char *parent_file, const char *parent_group, const char *child_file, const char *child,
 	unsigned *access, hid_t fapl, void *ctx)
@@ -67,16 +66,27 @@ static void let_go(struct hs_h5_object *o)
 	*o = (struct hs_h5_object){ 0 };
 }
 
+void hs_h5_view(struct hs_h5 *file, hid_t id)
+{
+	*file = (struct hs_h5){ .id = id, .fd = -1, .size = SIZE_MAX, .object = hs_must_alloc(HS_H5_HELD, sizeof *file->object) };
+}
+
+void hs_h5_unview(struct hs_h5 *file)
+{
+	for (int i = 0; i < HS_H5_HELD; i++)
+		let_go(&file->object[i]);
+	free(file->object);
+	file->object = NULL;
+}
+
 void hs_h5_close(struct hs_h5 *file)
 {
 	if (!file)
 		return;
-	for (int i = 0; i < HS_H5_HELD; i++)
-		let_go(&file->object[i]);
+	hs_h5_unview(file);
 	H5Fclose(file->id);
 	if (file->watched)
 		hs_crash_unwatch(file->name);
-	free(file->object);
 	free(file->name);
 	free(file);
 }
@@ -221,7 +231,7 @@ static bool chunk_is_absurd(hid_t dcpl, size_t size, size_t in_file)
 	for (int i = 0; i < rank; i++)
 		if (!hs_mul(chunk, (size_t)edge[i], &chunk))
 			return true;
-	return rank < 1 || (chunk > HS_H5_MAX_WHOLE && chunk / MAX_EXPANSION > in_file);
+	return rank < 1 || (chunk > HS_H5_MAX_WHOLE && chunk / HS_H5_MAX_EXPANSION > in_file);
 }
 
 /* Why a dataset that is not outside cannot be read, or NULL. Most answers come from the creation list alone. */
@@ -243,7 +253,7 @@ static char *trouble(struct hs_h5 *file, const struct hs_h5_object *o, hid_t dcp
 	}
 	const size_t bytes = n * size;
 	if ((layout == H5D_CONTIGUOUS && bytes > file->size && H5Dget_storage_size(o->id) > 0) ||
-	    (bytes > MAX_LOGICAL && bytes / MAX_EXPANSION > (size_t)H5Dget_storage_size(o->id)))
+	    (bytes > MAX_LOGICAL && bytes / HS_H5_MAX_EXPANSION > (size_t)H5Dget_storage_size(o->id)))
 		return hs_must_printf("it claims %zu bytes in a file of %zu", bytes, file->size);
 	return NULL;
 }

@@ -15,6 +15,7 @@
 
 enum { HS_H5_HELD = 8 };
 #define HS_H5_MAX_WHOLE ((size_t)64 << 20)    /* bytes of a dataset or attribute that is read in one go */
+#define HS_H5_MAX_EXPANSION 2000              /* bytes out of one stored byte; deflate reaches 1032 */
 
 struct hs_h5_object {
 	char *path;                   /* NULL: a free slot */
@@ -38,6 +39,10 @@ struct hs_h5_object *hs_h5_hold(struct hs_h5 *file, const char *path);
 
 /* A dataset, open and examined. */
 struct hs_h5_object *hs_h5_hold_set(struct hs_h5 *file, const char *path);
+
+/* A file of our own that is being written, for the reading functions; its objects are let go of before it is closed. */
+void hs_h5_view(struct hs_h5 *file, hid_t id);
+void hs_h5_unview(struct hs_h5 *file);
 
 /* Link access for every path: another file is never opened on the word of this one. */
 hid_t hs_h5_inside(void);

@@ -75,6 +75,9 @@ bool hs_h5_field_dtype(struct hs_h5 *file, const char *path, const char *field, 
 
 /* A whole small dataset (at most 64 MiB) as doubles, flattened in C order; NULL otherwise. */
 double *hs_h5_reals(struct hs_h5 *file, const char *path, size_t *n);
+
+/* The same for exactly n numbers, also more than 64 MiB of them when the file can hold that many. */
+double *hs_h5_reals_n(struct hs_h5 *file, const char *path, size_t n);
 char *hs_h5_text(struct hs_h5 *file, const char *path);          /* string dataset, scalar or first entry */
 char **hs_h5_texts(struct hs_h5 *file, const char *path, size_t *n);
 /* uint8 or int8, any shape, flattened; at most 64 MiB */

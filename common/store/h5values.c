@@ -116,6 +116,30 @@ void *hs_h5_values(struct hs_h5 *file, const char *path, const char *field, enum
 	return value;
 }
 
+double *hs_h5_reals_n(struct hs_h5 *file, const char *path, size_t n)
+{
+	struct hs_h5_shape shape;
+	struct hs_err err = { 0 };
+	size_t got, bytes;
+	if (!hs_h5_shape(file, path, &shape) || shape.class != HS_H5_NUMBER || hs_dtype_is_complex(shape.dtype) || shape.count != n ||
+	    !hs_mul(n, sizeof(double), &bytes))
+		return NULL;
+	if (bytes <= HS_H5_MAX_WHOLE)
+		return hs_h5_reals(file, path, &got);
+	/* so large only when the file holds them */
+	const struct hs_h5_object *o = hs_h5_hold_set(file, path);
+	if (bytes / HS_H5_MAX_EXPANSION > H5Dget_storage_size(o->id))
+		return NULL;
+	void *raw = hs_h5_values(file, path, NULL, shape.dtype, n, &err);
+	if (!raw || shape.dtype == HS_F64)
+		return raw;
+	double *value = hs_alloc(n, sizeof *value, &err);
+	if (value)
+		hs_dtype_to_double(shape.dtype, raw, value, n);
+	free(raw);
+	return value;
+}
+
 char **hs_h5_texts(struct hs_h5 *file, const char *path, size_t *n)
 {
 	struct hs_h5_place p;

@@ -32,19 +32,22 @@ static char *attr_or(struct hs_h5 *h5, const char *path, const char *attr, const
 static int read_axis(struct hs_signal *s, struct hs_h5 *h5, const char *group, const char *name, size_t length,
 	struct hs_err *err)
 {
-	size_t n = 0;
 	char *path = hs_h5_join(group, name);
-	double *value = hs_h5_reals(h5, path, &n);
+	double *value = hs_h5_reals_n(h5, path, length);
 	struct hs_h5_shape shape;
-	if (!value || n != length) {
-		hs_fail(err, HS_BAD_DATA, "axis '%s' of '%s' is missing or has %zu values for %zu", name, group, n, length);
+	const bool there = hs_h5_shape(h5, path, &shape);
+	if (!value && (!there || shape.count != length)) {
+		hs_fail(err, HS_BAD_DATA, "axis '%s' of '%s' is missing or has %zu values for %zu", name, group, there ? shape.count : 0,
+			length);
+	} else if (!value) {
+		hs_fail(err, HS_BAD_DATA, "axis '%s' of '%s' cannot be read", name, group);
 	} else {
 		char *units = attr_or(h5, path, "units", "1"), *quantity = attr_or(h5, path, "quantity", name),
 		     *kind = attr_or(h5, path, "dimension_type", "UNKNOWN");
-		struct hs_axis a = hs_axis_values(name, units, quantity, hs_axis_kind_from(kind), n, value);
+		struct hs_axis a = hs_axis_values(name, units, quantity, hs_axis_kind_from(kind), length, value);
 		if (!hs_axis_is_monotonic(&a))
 			hs_fail(err, HS_BAD_DATA, "axis '%s' of '%s' neither rises nor falls throughout", name, group);
-		a.integer = hs_h5_shape(h5, path, &shape) && !hs_dtype_is_float(shape.dtype);
+		a.integer = !hs_dtype_is_float(shape.dtype);
 		hs_signal_add_axis(s, a);
 		free(units);
 		free(quantity);
@@ -61,7 +64,7 @@ static void read_coords(struct hs_signal *s, struct hs_h5 *h5, const char *group
 	size_t n_child = 0;
 	char **child = hs_h5_children(h5, group, &n_child);
 	for (size_t i = 0; i < n_child; i++) {
-		size_t n_dims = 0, n = 0, expected = 1;
+		size_t n_dims = 0, expected = 1;
 		char *attr = hs_must_printf("%s_indices", child[i]), *path = hs_h5_join(group, child[i]);
 		double *dims = hs_signal_find_axis(s, child[i]) < 0 && strcmp(child[i], "pixel_mask") ?
 			hs_h5_attr_reals(h5, group, attr, &n_dims) : NULL;
@@ -70,10 +73,12 @@ static void read_coords(struct hs_signal *s, struct hs_h5 *h5, const char *group
 			good = dims[k] >= 0 && dims[k] < (double)s->rank;
 			expected *= good ? s->axis[(size_t)dims[k]].n : 1;
 		}
-		double *value = good ? hs_h5_reals(h5, path, &n) : NULL;
-		if (value && n == expected) {
+		double *value = good ? hs_h5_reals_n(h5, path, expected) : NULL;
+		if (dims && !value)
+			hs_warn("coordinate '%s' of '%s' is left out: it cannot be read as a number a pixel", child[i], group);
+		if (value) {
 			char *units = attr_or(h5, path, "units", "1");
-			struct hs_coord *c = hs_signal_add_coord(s, child[i], units, n, value);
+			struct hs_coord *c = hs_signal_add_coord(s, child[i], units, expected, value);
 			c->n_dims = n_dims;
 			for (size_t k = 0; k < n_dims; k++)
 				c->dim[k] = (size_t)dims[k];
@@ -91,7 +96,6 @@ static void read_coords(struct hs_signal *s, struct hs_h5 *h5, const char *group
 /* A mask that is there but cannot be used is an error: without it bad pixels would pass for good ones. */
 static int read_mask(struct hs_signal *s, struct hs_h5 *h5, const char *group, struct hs_err *err)
 {
-	size_t n = 0;
 	const size_t want = hs_signal_mask_count(s);
 	char *path = hs_h5_join(group, "pixel_mask");
 	struct hs_h5_shape shape;
@@ -104,10 +108,10 @@ static int read_mask(struct hs_signal *s, struct hs_h5 *h5, const char *group, s
 	} else if (shape.dtype == HS_U8) {
 		s->mask = hs_h5_values(h5, path, NULL, HS_U8, want, err);
 	} else {
-		double *value = hs_h5_reals(h5, path, &n);
-		if (!value || n != want || !(s->mask = hs_alloc(n, 1, err)))
+		double *value = hs_h5_reals_n(h5, path, want);
+		if (!value || !(s->mask = hs_alloc(want, 1, err)))
 			hs_fail(err, HS_BAD_DATA, "the mask of '%s' cannot be read", group);
-		for (size_t i = 0; s->mask && i < n; i++)
+		for (size_t i = 0; s->mask && i < want; i++)
 			s->mask[i] = value[i] >= 0 && value[i] < 256 ? (uint8_t)value[i] : HS_MASK_EXCLUDED;
 		free(value);
 	}
@@ -443,13 +447,8 @@ double *hs_in_read(const struct hs_in *in, size_t i, struct hs_err *err)
 
 double *hs_in_read_companion(struct hs_in *in, size_t i, const char *name, size_t n)
 {
-	size_t got = 0;
 	char *path = hs_h5_join(in->path[i], name);
-	double *v = hs_h5_kind(in->h5, path) == HS_H5_DATASET ? hs_h5_reals(in->h5, path, &got) : NULL;
-	if (v && got != n) {
-		free(v);
-		v = NULL;
-	}
+	double *v = hs_h5_reals_n(in->h5, path, n);
 	free(path);
 	return v;
 }

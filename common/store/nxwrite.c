@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/draft.h"
-#include "store/h5.h"
+#include "store/h5object.h"
 #include "store/nxread.h"
 #include "store/sink.h"
 #include "store/vfd.h"
@@ -516,9 +516,10 @@ static bool is_class(struct hs_h5 *file, const char *path, const char *nx_class)
 /* The copied group itself, or the NXdata right below it. */
 static int attach_all(struct hs_out *out, const char *name)
 {
-	struct hs_h5 file = { .id = out->file };
+	struct hs_h5 file;
 	size_t n = 0;
 	int bad = 0;
+	hs_h5_view(&file, out->file);
 	char *path = hs_h5_join("/entry", name), **child = NULL;
 	if (is_class(&file, path, "NXdata"))
 		bad = attach_again(&file, path);
@@ -530,6 +531,7 @@ static int attach_all(struct hs_out *out, const char *name)
 			bad |= attach_again(&file, below);
 		free(below);
 	}
+	hs_h5_unview(&file);
 	hs_h5_free_list(child, n);
 	free(path);
 	return bad;
