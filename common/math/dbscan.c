@@ -337,8 +337,10 @@ int hs_dbscan(const double *x, size_t n, size_t d, const struct hs_dbscan_option
 size_t hs_dbscan_bytes(size_t n, size_t d, int threads)
 {
 	threads = threads > 0 ? threads : hs_par_threads();
-	const double rows = (double)n, nodes = 2 * (rows / (HS_LEAF / 2) + 1), settle = rows * (3 * sizeof(size_t) + 4 + 8);
-	const double most = fmax(fmax(8 * rows, 8 * nodes + 4 * rows), settle) + threads * 8 * (double)d;
+	const double rows = (double)n, nodes = 2 * (rows / (HS_LEAF / 2) + 1);
+	/* sorting distances takes them twice; so does sorting the parts, of which there are rows before they are named */
+	const double knee = 16 * rows, joining = 8 * nodes + 4 * rows, settling = rows * (6 * sizeof(size_t) + 4 + 8);
+	const double most = fmax(fmax(knee, joining), settling) + threads * 8 * (double)d;
 	const double bytes = hs_neighbours_bytes(rows, d) + 13 * rows + most + 0x1p16;
 	return bytes < 0x1p62 ? (size_t)bytes : (size_t)1 << 62;
 }

@@ -421,7 +421,7 @@ size_t hs_hdbscan_bytes(size_t n, size_t d, size_t min_points, int threads)
 	const double searching = hs_neighbours_bytes(rows, d) + 8 * rows + hs_spanning_bytes(rows, d) +
 		threads * (16 * (double)min_points + 8 * (double)d);
 	const double growing = edges + dendrogram + 16 * rows;
-	const double settling = dendrogram + 24 * rows + (rows + 1) * (sizeof(struct twig) + sizeof(struct hs_branch) + 40 + 36);
+	const double settling = dendrogram + 24 * rows + (rows + 1) * (sizeof(struct twig) + sizeof(struct hs_branch) + 40 + 60);
 	const double bytes = 28 * rows + fmax(edges + searching, fmax(growing, settling)) + 0x1p16;
 	return bytes < 0x1p62 ? (size_t)bytes : (size_t)1 << 62;
 }

@@ -503,12 +503,12 @@ size_t hs_spectral_bytes(size_t n, size_t d, size_t k, size_t neighbours, int th
 	const double v = n < HS_SPECTRAL_WHOLE ? rows : HS_SPECTRAL_WHOLE, n_eig = (double)k + 1;
 	/* points: label, vertex, the vertices themselves; then sorting them, or landmarks and who is near them */
 	const double held = rows * (4 + 4 + 8 * width);
-	const double points = rows * 8 + v * (16 + 8 * width) + hs_neighbours_bytes(v, d) + threads * (16 * near + 8 * width);
+	const double points = rows * 12 + v * (16 + 8 * width) + hs_neighbours_bytes(v, d) + threads * (16 * near + 8 * width);
 	const double edges = v * (near * 2 * 12 + 8 + 8 + 4), lists = v * near * 12 + hs_neighbours_bytes(v, d) + 8 * v;
 	const double joining = hs_neighbours_bytes(v, d) + v * sizeof(struct hs_edge) + hs_spanning_bytes(v, d);
 	const double solving = v * n_eig * 8 + hs_lanczos_bytes(v, k + 1, k);
 	const double kmeans = v * n_eig * 16 + (double)hs_kmeans_bytes((size_t)v, k ? k : 1, k ? k : 1, 10, threads);
 	const double graph = edges + fmax(lists, fmax(joining, fmax(solving, kmeans)));
-	const double bytes = held + fmax(points, graph) + rows * (3 * sizeof(size_t) + 4 + 8) + 0x1p16;
+	const double bytes = held + fmax(points, graph) + v * (6 * sizeof(size_t) + 4 + 8) + 0x1p16;
 	return bytes < 0x1p62 ? (size_t)bytes : (size_t)1 << 62;
 }
