@@ -8,13 +8,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "math/corners.h"
-#include "math/la.h"
 #include "math/minvol.h"
 #include "math/par.h"
 #include "math/reduce.h"
 #include "math/sisal.h"
 #include "math/smooth.h"
-#include "math/vector.h"
 
 enum { CHUNK = 4096 };
 #define ALIKE 0.5                         /* neighbours have more in common than not: smoothing gains */
@@ -94,14 +92,14 @@ static int find_noise(const struct hs_reduced *r, struct noise *noise, struct hs
 	return got < 0 ? -1 : 0;
 }
 
-static size_t count_table(const struct hs_endmember_count *n, char *text, size_t room)
+static void count_table(const struct hs_endmember_count *n, char *text, size_t room)
 {
 	char hysime[24] = "unknown", vd[80] = "unknown";
 	if (n->hysime != HS_COUNT_UNKNOWN) {
 		snprintf(hysime, sizeof hysime, "%zu", n->hysime);
 		snprintf(vd, sizeof vd, "%zu, %zu, %zu", n->vd[0], n->vd[1], n->vd[2]);
 	}
-	return (size_t)snprintf(text, room, "HySime %s; virtual dimension at 1e-3, 1e-4, 1e-5: %s; Tracy-Widom %zu; Gavish-Donoho %zu",
+	snprintf(text, room, "HySime %s; virtual dimension at 1e-3, 1e-4, 1e-5: %s; Tracy-Widom %zu; Gavish-Donoho %zu",
 		hysime, vd, n->tw, n->gd);
 }
 
@@ -272,11 +270,11 @@ static void explain(const struct hs_endmember_options *o, struct hs_endmembers *
 	if (o->k)
 		snprintf(number, sizeof number, "%zu endmembers as asked", out->k);
 	else
-		snprintf(number, sizeof number, "%zu endmembers by %s", out->k,
+		snprintf(number, sizeof number, "%zu endmembers, counted by %s", out->k,
 			out->count.hysime != HS_COUNT_UNKNOWN && out->count.hysime == out->count.chosen ? "HySime" : "Tracy-Widom");
 	if (o->k && out->k < o->k)
 		snprintf(number, sizeof number, "%zu of %zu endmembers, as the data have no more dimensions", out->k, o->k);
-	snprintf(out->why, sizeof out->why, "%s by %s%s%s", number, method_name[o->method],
+	snprintf(out->why, sizeof out->why, "%s; method %s%s%s", number, method_name[o->method],
 		o->method == HS_ENDMEMBER_AUTO && o->min_volume ? " with minimal volume" : "", grid);
 }
 

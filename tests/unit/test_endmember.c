@@ -88,6 +88,7 @@ static int driver(int argc, char **argv)
 	struct hs_err err = { 0 };
 	struct hs_endmembers e;
 	struct hs_rowsource *rows = hs_array_rows_new(x, HS_ROW_F64, n, p, NULL, &err);
+	printf("bytes %zu\n", hs_endmembers_bytes(n, p, &o, 0));
 	const int verdict = rows ? hs_endmembers_find(rows, &o, &e, &err) : -1;
 	if (verdict == 0)
 		print_result(&e);
@@ -421,6 +422,46 @@ static void scales(void)
 	free(y);
 }
 
+/* Counts with an empty channel and an empty row, as float32; and the same pixels in another order. */
+static void counts(void)
+{
+	double *e = truth_spectra(K, P), *x = mixture(e, N, P, K, 1, 0, 9), *back = hs_must_alloc(N * P, sizeof *back);
+	float *f = hs_must_alloc(N * P, sizeof *f);
+	struct hs_err err = { 0 };
+	for (size_t j = 0; j < K; j++)
+		e[j * P + 7] = 0;
+	for (size_t i = 0; i < N; i++)
+		for (size_t c = 0; c < P; c++) {
+			struct hs_rng rng;
+			hs_rng_init(&rng, 12, HS_STREAM_TEST, i * P + c);
+			f[i * P + c] = c == 7 || i == 3 ? 0 : (float)hs_rng_poisson(&rng, 2000 * x[i * P + c]);
+		}
+	for (size_t i = 0; i < N * P; i++)
+		back[i] = (double)f[(N - 1 - i / P) * P + i % P];
+	struct hs_endmember_options o = hs_endmember_defaults(HS_ENDMEMBER_NFINDR, K);
+	o.poisson = o.unit_sum = true;
+	struct hs_rowsource *rows = rows_of(f, HS_ROW_F32, N, P, NULL);
+	struct hs_endmembers a;
+	if (hs_endmembers_find(rows, &o, &a, &err) < 0)
+		exit(1);
+	struct hs_endmembers b = find(back, N, P, NULL, &o);
+	int same = 1, empty = 1;
+	for (size_t j = 0; j < K; j++) {
+		same &= a.pixel[j] == N - 1 - b.pixel[j];
+		empty &= fabs(a.spectrum[j * P + 7]) < 1e-9;
+	}
+	tap_ok(angle_of(e, K, P, &a) < 2 && empty && a.n_used == N - 1, "counts: %.2f degrees; an empty channel stays empty",
+		angle_of(e, K, P, &a));
+	tap_ok(same, "pixels in another order are the same endmembers");
+	hs_endmembers_release(&a);
+	hs_endmembers_release(&b);
+	hs_array_rows_free(rows);
+	free(e);
+	free(x);
+	free(back);
+	free(f);
+}
+
 static bool at_once(void *ctx)
 {
 	++*(int *)ctx;
@@ -530,6 +571,7 @@ int main(int argc, char **argv)
 	numbers();
 	masks();
 	scales();
+	counts();
 	grids();
 	corners();
 	one_order();
