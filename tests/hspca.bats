@@ -351,7 +351,7 @@ assert (s[:, 10] == 0).all() and (s[:, 20] == 0).all() and (s[0, :10] != 0).all(
 
 @test "--method: all find the same components, the sketch nearly" {
 	local m
-	scene mixture -k 4 --size 64x48x128 -c 2000
+	scene mixture -k 4 --size 64x48x128 -c 20000
 	for m in exact random sketch tsqr auto; do
 		hspca -p -k 4 --method $m scene.nxs -o $m.nxs
 		check $m.nxs
@@ -359,10 +359,12 @@ assert (s[:, 10] == 0).all() and (s[:, 20] == 0).all() and (s[0, :10] != 0).all(
 	hscmp -d loadings -t 1e-6 exact.nxs auto.nxs
 	hscmp --as bases -d loadings --tolerance 0.01deg exact.nxs random.nxs
 	hscmp --as bases -d loadings --tolerance 0.001deg exact.nxs tsqr.nxs
-	hscmp --as bases -d loadings --tolerance 3deg exact.nxs sketch.nxs
+	hscmp --as bases -d loadings --tolerance 1deg exact.nxs sketch.nxs
 	hscmp -d scores --tolerance 1e-5 exact.nxs random.nxs
 	hscmp -d scores --tolerance 1e-5 exact.nxs tsqr.nxs
-	hscmp -d scores --tolerance 0.03 exact.nxs sketch.nxs
+	# what the kept combinations cannot tell of the noise is missing in the scores
+	numbers exact.nxs sketch.nxs 'a, b = result(0, "scores"), result(1, "scores")
+assert all(np.std(b[k] - a[k]) < 0.1 * np.std(a[k]) for k in range(4)), [np.std(b[k] - a[k]) / np.std(a[k]) for k in range(4)]'
 }
 
 @test "--method: the number of components is found from part of the eigenvalues" {
@@ -386,7 +388,7 @@ assert (s[:, 10] == 0).all() and (s[:, 20] == 0).all() and (s[0, :10] != 0).all(
 	hspca -p -k 3 --mask mask.nxs --denoise scene.nxs -o exact.nxs
 	numbers out.nxs exact.nxs 's = result(0, "scores"); assert np.isnan(s[:, 2, 3:7]).all() and np.isnan(s).sum() == 12
 assert np.isnan(data(0)[2, 3:7]).all()
-assert np.sqrt(np.nanmean((data(0) - data(1)) ** 2)) < 0.1 * np.sqrt(np.nanmean(data(1)))'
+assert np.sqrt(np.nanmean((data(0) - data(1)) ** 2)) < 0.5 * np.sqrt(np.nanmean(data(1)))'
 }
 
 @test "--method tsqr sees amplitudes that the products of channels cannot" {
@@ -500,8 +502,9 @@ m = np.zeros((24, 30), "u1"); m[1, 2:5] = 1; np.save("mask.npy", m)'
 	numbers out.nxs whole.nxs 's = result(0, "scores"); gone = np.isnan(s).any(0)
 assert gone.sum() == 4 and gone[1, 2:5].all() and gone[5, 6]
 d = data(0)[~gone] - data(1)[~gone]; assert np.sqrt(np.mean(d ** 2)) < 1.2 * np.sqrt(data(1).mean())'
-	# without it every one of these spectra is left out
-	refuses 3 hspca -p gaps.nxs -o no.nxs
+	# without it hardly a spectrum is left
+	hspca -q -p gaps.nxs --report report.json -o few.nxs
+	jq -e '.spectra_used < 20' report.json
 }
 
 @test "--variance: of channels it is scaling, of elements it is nearer to the truth, stored errors are the same" {
@@ -552,16 +555,16 @@ np.save("all.npy", x); np.save("a.npy", x[:11]); np.save("b.npy", x[11:20]); np.
 		# shellcheck disable=SC2086
 		hspca -q $options -k 30 a.nxs -f -o one.nxs
 		hspca -q --update one.nxs b.nxs -f -o two.nxs
-		hspca -q -k 4 --update two.nxs c.nxs --report report.json -f -o three.nxs
+		hspca -q -k 3 --update two.nxs c.nxs --report report.json -f -o three.nxs
 		# shellcheck disable=SC2086
-		hspca -q $options -k 4 --exact all.nxs -f -o batch.nxs
+		hspca -q $options -k 3 --exact all.nxs -f -o batch.nxs
 		check three.nxs
 		jq -e '.spectra_used == 1200' report.json
 		hscmp -d mean --tolerance 1e-6 three.nxs batch.nxs
 		hscmp --as bases -d loadings --tolerance 0.5deg three.nxs batch.nxs
 		numbers three.nxs batch.nxs 'a, b = result(0, "variance", "eigenvalue")[:3], result(1, "variance", "eigenvalue")[:3]
 assert np.allclose(a, b, rtol=1e-3), (a, b)
-assert list(result(0, "spectra_used")) == [440, 360, 400] and result(0, "scores").shape == (4, 10, 40)
+assert list(result(0, "spectra_used")) == [440, 360, 400] and result(0, "scores").shape == (3, 10, 40)
 assert np.allclose(result(0, "variance")[:3], result(1, "variance")[:3], rtol=2e-3)'
 	done
 	refuses 2 hspca --update one.nxs -p c.nxs -o no.nxs

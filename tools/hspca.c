@@ -20,7 +20,7 @@ struct params {
 };
 
 /* Components computed when the number is to be found: where all eigenvalues come at once; where each costs; one by one. */
-enum { MOST_AUTO = 100, MOST_PARTIAL = 50, MOST_LIKELY = 16 };
+enum { MOST_AUTO = 100, MOST_PARTIAL = 50, MOST_SKETCH = 24, MOST_LIKELY = 16 };
 
 struct analysis {
 	struct hs_pca pca;
@@ -36,10 +36,9 @@ struct analysis {
 /* How many components are computed, by a method that gives all eigenvalues or only those. */
 static size_t most(const struct params *p, enum hs_pca_method method)
 {
-	const bool partial = method == HS_PCA_RANDOM || method == HS_PCA_SKETCH;
 	if (p->variance)
 		return p->n_comp ? p->n_comp : MOST_LIKELY;
-	return p->n_comp ? p->n_comp : partial ? MOST_PARTIAL : MOST_AUTO;
+	return p->n_comp ? p->n_comp : method == HS_PCA_RANDOM ? MOST_PARTIAL : method == HS_PCA_SKETCH ? MOST_SKETCH : MOST_AUTO;
 }
 
 static enum hs_pca_method method_for(const struct params *p, size_t n_pix, size_t n_chan)

@@ -5,7 +5,7 @@
  *	TSQR     triangular factor and its singular values (tsqr.h): one pass, all eigenvalues, down to 1e-15 of the largest
  *	         amplitude. 2 n p^2 flops, float64 always.
  *	RANDOM   subspace iteration from random directions (rsvd.h): four passes, k eigenvalues. 12 n p (k + 10) flops.
- *	SKETCH   one reading, scores included (sketch.h): k eigenvalues. 4 n p (4 k + 10) flops, n (5 k + 10) numbers.
+ *	SKETCH   one reading, scores included (sketch.h): k eigenvalues. 4 n p (6 k + 30) flops, n (7 k + 30) numbers.
  *	AUTO     EXACT while the smaller side is at most 4096, for the matrix is small then and its eigenproblem takes seconds;
  *	         beyond, whichever of EXACT and RANDOM costs fewer flops; RANDOM when EXACT is out of reach (HS_MOMENTS_MAX). */
 #ifndef HS_MATH_DECOMPOSE_H

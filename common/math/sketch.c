@@ -9,7 +9,7 @@
 #include "math/la.h"
 #include "math/rsvd.h"
 
-enum { TIMES = 4, SPARE = 10 };
+enum { TIMES = 6, SPARE = 30 };
 #define SMALL_SHARE 0.01              /* of the mean channel sum: what an empty channel counts as before sums are known */
 
 static size_t least(size_t a, size_t b)

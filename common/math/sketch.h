@@ -1,6 +1,6 @@
 /* sketch - leading components and scores from a single reading of the rows.
  *
- * Each row y is projected on l = 4 k + 10 random directions when it comes by: w = omega y is kept (n x l numbers), and
+ * Each row y is projected on l = 6 k + 30 random directions when it comes by: w = omega y is kept (n x l numbers), and
  * z = sum w y^T is summed. Together they give the orthogonal projection of all rows on the range of the kept combinations,
  * exactly: with w = q r, the matrix q^T y is r^-T z (for a stream of whole rows this is better than two independent sketches:
  * J. A. Tropp, A. Yurtsever, M. Udell, V. Cevher, SIAM J. Matrix Anal. Appl. 38, 2017, 1454, and NIPS 30, 2017). Its k leading

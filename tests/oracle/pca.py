@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Principal components against scipy's SVD: pca.py [BUILD]
 
-Writes matrices to a temporary directory, lets the driver BUILD/unit/test_pca solve them (default: build) and compares
-eigenvalues and subspaces. Minka's rank is compared with scikit-learn's when that is there. Exit status 0 agrees, 1 differs, 77 skipped.
+Writes matrices to a temporary directory, lets the drivers BUILD/unit/test_pca and test_decompose solve them (default: build)
+and compares eigenvalues, subspaces and what is rebuilt; randomized_svd and IncrementalPCA of scikit-learn are the others'. Minka's rank is compared with scikit-learn's when that is there. Exit status 0 agrees, 1 differs, 77 skipped.
 """
 import os
 import subprocess
@@ -17,9 +17,11 @@ except ImportError as e:
     sys.exit(77)
 
 try:
+    from sklearn.decomposition import IncrementalPCA
     from sklearn.decomposition._pca import _infer_dimension
+    from sklearn.utils.extmath import randomized_svd
 except ImportError:
-    _infer_dimension = None
+    _infer_dimension = IncrementalPCA = randomized_svd = None
 
 count = failures = 0
 
@@ -94,6 +96,52 @@ def compare(driver, name, x, k, centre, folder, tolerance=1e-10, angle=1e-8, mat
         check(rank == _infer_dimension(want / want[0], x.shape[0]), "%s: Minka's rank %d is scikit-learn's" % (label, rank))
 
 
+def decompose(driver, x, k, centre, method, folder):
+    """n_eig, whole variance, eigenvalues, loadings, scores by one of the methods."""
+    path = os.path.join(folder, "matrix.f64")
+    x.astype("<f8").tofile(path)
+    out = subprocess.run([driver, path, str(len(x)), str(x.shape[1]), str(k), centre, method], check=True, capture_output=True,
+                         text=True).stdout.splitlines()
+    total = float(out[0].split()[1])
+    numbers = [np.array([float(v) for v in line.split()]) for line in out[1:]]
+    k = min(k, min(x.shape))
+    return total, numbers[0], np.array(numbers[1:1 + k]), np.array(numbers[1 + k:])
+
+
+def methods(driver, rng, folder):
+    x = scene(rng, 900, 150, 8, 0.3)
+    for centre in ("channel", "none", "both"):
+        y, divisor = prepared(x, centre)
+        u, s, vt = scipy.linalg.svd(y, full_matrices=False)
+        best = np.sqrt((s[8:] ** 2).sum())
+        for method, worse in (("exact", 1e-10), ("tsqr", 1e-10), ("random", 1e-3), ("sketch", 0.1)):
+            total, eig, v, t = decompose(driver, x, 8, centre, method, folder)
+            left = np.linalg.norm(y - (y @ v.T) @ v)
+            check(left / best - 1 < worse, "%s, %s: leaves %.1e more than the best components" % (method, centre, left / best - 1))
+            check(abs(total * divisor / (s ** 2).sum() - 1) < 1e-10, "%s, %s: whole variance" % (method, centre))
+            if method != "sketch":
+                check(np.abs(t - y @ v.T).max() < 1e-5 * s[0], "%s, %s: scores" % (method, centre))
+            if method == "random" and randomized_svd:
+                _, _, other = randomized_svd(y, 8, n_oversamples=10, n_iter=2, random_state=0)
+                theirs = np.linalg.norm(y - (y @ other.T) @ other)
+                check(left < theirs * 1.001, "random, %s: as near as scikit-learn's (%.2e, %.2e)" % (centre, left / best - 1, theirs / best - 1))
+    # amplitudes over ten orders of magnitude: rel 1e-10 where lambda is above 1e-12 of the first, 1e-6 down to 1e-18
+    q1, q2 = np.linalg.qr(rng.normal(size=(400, 20)))[0], np.linalg.qr(rng.normal(size=(40, 20)))[0]
+    x = q1 @ np.diag(np.logspace(0, -9, 20)) @ q2.T
+    _, s, vt = scipy.linalg.svd(x, full_matrices=False)
+    _, eig, v, _ = decompose(driver, x, 20, "none", "tsqr", folder)
+    off = np.abs(eig[:20] * 400 / s[:20] ** 2 - 1)
+    check(off[s[:20] ** 2 > 1e-12].max() < 1e-9, "tsqr: eigenvalues above 1e-12 of the first to %.1e" % off[s[:20] ** 2 > 1e-12].max())
+    check(off.max() < 1e-5, "tsqr: eigenvalues down to 1e-18 to %.1e" % off.max())
+    check(scipy.linalg.subspace_angles(v[:10].T, vt[:10].T).max() < 1e-8, "tsqr: subspace")
+    if IncrementalPCA:
+        x = scene(rng, 800, 60, 5, 0.2)
+        other = IncrementalPCA(n_components=12).partial_fit(x[:400]).partial_fit(x[400:])
+        _, eig, v, _ = decompose(driver, x, 12, "channel", "update", folder)
+        check(np.abs(eig[:12] / other.explained_variance_ - 1).max() < 1e-9, "update: variances are those of IncrementalPCA")
+        check(scipy.linalg.subspace_angles(v.T, other.components_.T).max() < 1e-6, "update: so is the span")
+
+
 def scene(rng, n, p, r, noise):
     return rng.exponential(size=(n, r)) @ (rng.random((r, p)) * np.arange(1, r + 1)[:, None]) + noise * rng.normal(size=(n, p))
 
@@ -102,6 +150,7 @@ def main():
     driver = os.path.join(sys.argv[1] if len(sys.argv) > 1 else "build", "unit", "test_pca")
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
+        methods(driver.replace("test_pca", "test_decompose"), rng, folder)
         for n, p, name in ((1500, 64, "tall"), (700, 300, "two tiles"), (50, 200, "fewer rows than channels"), (64, 64, "square")):
             x = scene(rng, n, p, 6, 0.1)
             for centre in ("none", "channel", "both"):

@@ -1,6 +1,7 @@
 /* The ways to principal components against one another and against identities; and - with arguments - a driver for
  * tests/oracle/pca.py:
- *   test_decompose MATRIX.f64 N P K none|channel|both|poisson exact|random|sketch|tsqr
+ *   test_decompose MATRIX.f64 N P K none|channel|both|poisson exact|random|sketch|tsqr|update
+ * (update: K components of the first half of the rows, and the others on top of them)
  * prints n_eig and the whole variance, the eigenvalues, K loadings, one a line, then the scores, K a line. */
 #include "math/decompose.h"
 
@@ -72,6 +73,31 @@ static enum hs_centre centre_named(const char *name)
 	return !strcmp(name, "channel") ? HS_CENTRE_CHANNEL : !strcmp(name, "both") ? HS_CENTRE_BOTH : HS_CENTRE_NONE;
 }
 
+/* The components of `half` rows, k of them, then of all n on top of these. */
+static struct hs_pca in_two_steps(const double *x, size_t n, size_t p, size_t half, size_t k, struct hs_moments_options o)
+{
+	struct hs_err err = { 0 };
+	const struct hs_pca_how how = { HS_PCA_TSQR, o, k, 1, true };
+	struct hs_pca first = find(x, HS_ROW_F64, half, p, how), both;
+	double *f = hs_must_alloc(first.n_comp * p, sizeof *f), kept = 0;
+	const double divisor = (double)half - (o.centre != HS_CENTRE_NONE);
+	for (size_t c = 0; c < first.n_comp; c++) {
+		kept += first.eigenvalue[c];
+		for (size_t j = 0; j < p; j++)
+			f[c * p + j] = sqrt(first.eigenvalue[c] * divisor) * first.basis[c * p + j];
+	}
+	struct hs_rowsource *rows = rows_of(x + half * p, HS_ROW_F64, n - half, p);
+	if (hs_pca_update(&both, rows, &how, &(struct hs_tsqr_earlier){ half, first.n_comp, first.frame.mean, f,
+		(first.total - kept) * divisor }, &err) < 0) {
+		fprintf(stderr, "test_decompose: %s\n", err.text);
+		exit(1);
+	}
+	hs_array_rows_free(rows);
+	hs_pca_release(&first);
+	free(f);
+	return both;
+}
+
 static int driver(char **argv)
 {
 	const size_t n = strtoul(argv[2], NULL, 10), p = strtoul(argv[3], NULL, 10), k = strtoul(argv[4], NULL, 10);
@@ -87,7 +113,7 @@ static int driver(char **argv)
 	for (size_t m = 0; m < HS_LEN(method_name); m++)
 		if (!strcmp(argv[6], method_name[m]))
 			how.method = (enum hs_pca_method)m;
-	struct hs_pca pca = find(x, HS_ROW_F64, n, p, how);
+	struct hs_pca pca = strcmp(argv[6], "update") ? find(x, HS_ROW_F64, n, p, how) : in_two_steps(x, n, p, n / 2, k, how.options);
 	float *score = second(&pca, x, n, pca.n_comp, false);
 	printf("%zu %.17g\n", pca.n_eig, pca.total);
 	for (size_t i = 0; i < pca.n_eig; i++)
@@ -272,36 +298,22 @@ static void update(const char *name, struct hs_moments_options o)
 	double *x = scene(N, P, R, 0.7, 0.02, 2);
 	for (size_t i = HALF * P; i < N * P; i++)
 		x[i] *= 1.5;                              /* the mean moves */
-	const double range[] = { 1e-10, 2e-3 }, angle[] = { 1e-8, 2e-3 };
+	const double range[] = { 1e-10, 1e-4 }, angle[] = { 1e-8, 1e-3 };
 	struct hs_pca all = find(x, HS_ROW_F64, N, P, (struct hs_pca_how){ HS_PCA_TSQR, o, P, 1, true });
 	for (int cut = 0; cut < 2; cut++) {
 		const size_t k = cut ? 6 : P;
-		struct hs_err err = { 0 };
-		struct hs_pca first = find(x, HS_ROW_F64, HALF, P, (struct hs_pca_how){ HS_PCA_TSQR, o, k, 1, true }), both;
-		double *f = hs_must_alloc(k * P, sizeof *f), kept = 0;
-		const double divisor = HALF - (o.centre != HS_CENTRE_NONE);
-		for (size_t c = 0; c < k; c++) {
-			kept += first.eigenvalue[c];
-			for (size_t j = 0; j < P; j++)
-				f[c * P + j] = sqrt(first.eigenvalue[c] * divisor) * first.basis[c * P + j];
-		}
-		struct hs_rowsource *rows = rows_of(x + HALF * P, HS_ROW_F64, N - HALF, P);
-		const int verdict = hs_pca_update(&both, rows, &(struct hs_pca_how){ HS_PCA_TSQR, o, k, 1, true },
-			&(struct hs_tsqr_earlier){ HALF, k, first.frame.mean, f, (first.total - kept) * divisor }, &err);
+		struct hs_pca both = in_two_steps(x, N, P, HALF, k, o);
 		double worst = 0, mean = 0;
 		for (size_t i = 0; i < R; i++)
 			worst = fmax(worst, fabs(both.eigenvalue[i] / all.eigenvalue[i] - 1));
 		for (size_t j = 0; j < P; j++)
 			mean = fmax(mean, fabs(both.frame.mean[j] / all.frame.mean[j] - 1));
-		tap_ok(verdict == 0 && worst < range[cut], "%s, update of %zu components: variances to %.2g", name, k, worst);
+		tap_ok(worst < range[cut], "%s, update of %zu components: variances to %.2g", name, k, worst);
 		tap_ok(apart(both.basis, all.basis, R, P) < angle[cut], "%s, update of %zu components: span to %.2g", name, k,
 			apart(both.basis, all.basis, R, P));
 		tap_ok(mean < 1e-12 && fabs(both.total / all.total - 1) < (o.poisson && cut ? 1e-3 : 1e-10) && both.n_used == N,
 			"%s, update of %zu components: mean %.2g, whole variance %.2g", name, k, mean, both.total / all.total - 1);
-		hs_array_rows_free(rows);
-		hs_pca_release(&first);
 		hs_pca_release(&both);
-		free(f);
 	}
 	hs_pca_release(&all);
 	free(x);
