@@ -12,6 +12,8 @@
 /* A node of which nothing is known yet. */
 #define MIXED UINT32_MAX
 
+static const double flat = 1e-9;      /* distances that differ by less of the largest are equal but for rounding */
+
 struct work {
 	const struct hs_neighbours *tree;
 	double r2;
@@ -43,33 +45,38 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Both axes scaled to 0 .. 1, the diagonal is the line from first to last: the point farthest below it. */
-static double knee_of(const double *ascending, size_t n)
+/* Both axes scaled to 0 .. 1, the diagonal is the line from first to last: the place of the point farthest below it. Where all
+ * are equal but for rounding the curve says nothing, and the last is taken. */
+static size_t knee_of(const double *square, size_t n)
 {
-	const double low = ascending[0], high = ascending[n - 1];
-	if (!(high > low))
-		return high;
-	size_t knee = 0;
+	const double low = sqrt(square[0]), high = sqrt(square[n - 1]);
+	size_t knee = n - 1;
 	double most = 0;
-	for (size_t i = 0; i < n; i++) {
-		const double below = (double)i / (double)(n - 1) - (ascending[i] - low) / (high - low);
+	for (size_t i = 0; i < n && high - low > flat * high; i++) {
+		const double below = (double)i / (double)(n - 1) - (sqrt(square[i]) - low) / (high - low);
 		if (below > most) {
 			most = below;
 			knee = i;
 		}
 	}
-	return most > 0 ? ascending[knee] : high;
+	return knee;
 }
 
+/* The root of a square may have been rounded down, and a point would be beyond its own distance: eps takes it in. */
 static int find_knee(const struct hs_neighbours *tree, const struct hs_dbscan_options *opt, double *distance, double *knee,
 	struct hs_err *err)
 {
-	const int verdict = hs_neighbours_reach(tree, opt->min_points - 1, false, distance, opt->stop, opt->stop_ctx, err);
-	if (verdict == 0) {
-		qsort(distance, tree->n, sizeof *distance, by_value);
-		*knee = knee_of(distance, tree->n);
-	}
-	return verdict;
+	const int verdict = hs_neighbours_reach(tree, opt->min_points - 1, true, distance, opt->stop, opt->stop_ctx, err);
+	if (verdict)
+		return verdict;
+	qsort(distance, tree->n, sizeof *distance, by_value);
+	const double square = distance[knee_of(distance, tree->n)];
+	*knee = sqrt(square) / tree->scale;
+	if (hs_neighbours_radius2(tree, *knee) < square)
+		*knee = nextafter(*knee, (double)INFINITY);
+	for (size_t i = 0; i < tree->n; i++)
+		distance[i] = sqrt(distance[i]) / tree->scale;
+	return 0;
 }
 
 int hs_dbscan_knee(const double *x, size_t n, size_t d, const struct hs_dbscan_options *opt, double *distance, double *knee,

@@ -7,7 +7,8 @@
  *
  * eps from the data: distances to the (min_points - 1)-th nearest other point, sorted, plotted over their rank, both scaled to
  * 0 .. 1; eps is the distance at the knee, the point farthest below the straight line from first to last (the k-dist graph of
- * the paper, the knee of Satopaa, Albrecht, Irwin, Raghavan, ICDCSW 2011, 166). Flat: the largest distance.
+ * the paper, the knee of Satopaa, Albrecht, Irwin, Raghavan, ICDCSW 2011, 166). Flat to 1e-9:
+ * the largest distance.
  *
  * Time: about n log n for any eps, since parts of the tree that are known to be in one cluster are not entered again; memory
  * O(n d). Same bytes for any number of threads. Points must be finite: rows to be left out are left out by the caller.

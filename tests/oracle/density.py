@@ -126,7 +126,7 @@ def dbscan(x, eps, min_points):
 def knee(x, min_points):
     """The k-dist graph, both axes scaled to 0 .. 1: the point farthest below the diagonal."""
     y = np.sort(np.sqrt(np.partition(squares(x), min_points - 1, axis=1)[:, min_points - 1]))
-    if y[-1] == y[0]:
+    if y[-1] - y[0] <= 1e-9 * y[-1]:
         return y[-1]
     below = np.linspace(0, 1, len(y)) - (y - y[0]) / (y[-1] - y[0])
     return y[np.argmax(below)] if below.max() > 0 else y[-1]

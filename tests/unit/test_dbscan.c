@@ -134,6 +134,24 @@ static void automatic(void)
 	}
 	tap_ok(!falls && above > N / 30 && above < N / 5, "distances rise, %zu are beyond the knee", above);
 	hs_dbscan_release(&r);
+	/* a lattice of diagonal steps: all distances are sqrt(3), whose square is below 3 as numbers go */
+	for (size_t i = 0; i < 500; i++)
+		for (size_t c = 0; c < 3; c++)
+			x[i * 3 + c] = (double)i;
+	opt.min_points = 2;
+	tap_ok(hs_dbscan(x, 500, 3, &opt, &r, &err) == 0 && r.k == 1 && r.n_core == 500 && r.eps * r.eps >= 3 && r.eps < 1.7320509,
+		"steps of sqrt(3) are within the eps they make");
+	hs_dbscan_release(&r);
+	/* points on a circle are equally far from their neighbours but for rounding */
+	for (size_t i = 0; i < N; i++) {
+		x[2 * i] = cos(6.283185307179586 * (double)i / N);
+		x[2 * i + 1] = sin(6.283185307179586 * (double)i / N);
+	}
+	opt.min_points = 3;
+	tap_ok(hs_dbscan(x, N, 2, &opt, &r, &err) == 0 && r.k == 1 && r.n_noise == 0, "a circle is one cluster");
+	hs_dbscan_release(&r);
+	opt = hs_dbscan_defaults(D);
+	clouds(x, N, D, 5, 20, 20, truth);
 	/* scaled by a power of two everything is scaled: also to the ends of the range */
 	for (int e = -900; e <= 900; e += 1800) {
 		struct hs_dbscan s;
