@@ -128,12 +128,14 @@ static int with_variances(const struct params *p, struct hs_pca_how how, struct 
 	return 0;
 }
 
-static int on_top_of_earlier(const struct params *p, struct hs_pca_how how, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+/* Centring and scaling are those of the earlier run, and go into the record of this one: the next update looks there. */
+static int on_top_of_earlier(struct params *p, struct hs_pca_how how, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
 {
 	if (hs_earlier_read(&a->earlier, p->update, px->n_chan, err) < 0)
 		return -1;
-	how.options.centre = a->earlier.centre;
-	how.options.poisson = a->earlier.poisson;
+	static const int word[] = { [HS_CENTRE_NONE] = CENTRE_NONE, [HS_CENTRE_CHANNEL] = CENTRE_CHANNEL, [HS_CENTRE_BOTH] = CENTRE_BOTH };
+	p->centre = word[how.options.centre = a->earlier.centre];
+	p->poisson = how.options.poisson = a->earlier.poisson;
 	how.n_comp = p->n_comp ? p->n_comp : a->earlier.known.k;
 	if (hs_pca_update(&a->pca, px->source, &how, &a->earlier.known, err) < 0)
 		return -1;
@@ -235,7 +237,7 @@ static int agree(const struct params *p, const struct hs_pixels *px, struct hs_e
 
 static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struct hs_err *err)
 {
-	const struct params *p = run->tool->params;
+	struct params *p = run->tool->params;
 	struct analysis *a = result;
 	a->rows = px->source;
 	if (agree(p, px, err) < 0)

@@ -185,13 +185,14 @@ void hs_tsqr_release(struct hs_tsqr *t)
 
 /* --- rows of an earlier set --------------------------------------------------------------------------------------- */
 
-/* Poisson: the channel sums of both, and what each factor's channels are multiplied by. */
-static void rescale(struct hs_tsqr *t, const struct hs_tsqr_earlier *e, double *f)
+/* Poisson: the channel sums of both, and what each factor's channels are multiplied by. Returns the mean square of the earlier ones':
+ * what was left out of them was noise, even in all channels. */
+static double rescale(struct hs_tsqr *t, const struct hs_tsqr_earlier *e, double *f)
 {
 	struct hs_survey *s = &t->survey;
 	const size_t p = s->frame.n_chan;
 	const double n = (double)s->n_used, before = (double)e->n;
-	double all = 0;
+	double all = 0, squares = 0;
 	for (size_t j = 0; j < p; j++) {
 		const double now = s->frame.root_sum[j], then = sqrt(fmax(e->mean[j] * before, 0)), both = sqrt(now * now + then * then),
 			     a = both > 0 ? now / both : 0, b = both > 0 ? then / both : 0;
@@ -203,8 +204,10 @@ static void rescale(struct hs_tsqr *t, const struct hs_tsqr_earlier *e, double *
 		s->frame.mean[j] = both * both / (n + before);
 		s->frame.root_sum[j] = both;
 		all += both * both;
+		squares += b * b;
 	}
 	s->noise = all > 0 ? 1 / all : 0;
+	return squares / (double)p;
 }
 
 static void join_means(struct hs_tsqr *t, const struct hs_tsqr_earlier *e, double *row)
@@ -238,7 +241,7 @@ int hs_tsqr_join(struct hs_tsqr *t, const struct hs_tsqr_earlier *e, struct hs_e
 	for (size_t j = 0; j < p; j++)
 		s->variance[j] *= s->frame.poisson ? 1 : s->divisor;
 	if (s->frame.poisson)
-		rescale(t, e, f);
+		lost *= rescale(t, e, f);
 	memcpy(all, t->r, t->n_r * p * sizeof *all);
 	if (!s->frame.poisson)
 		join_means(t, e, row);

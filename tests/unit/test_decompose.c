@@ -311,7 +311,7 @@ static void update(const char *name, struct hs_moments_options o)
 		tap_ok(worst < range[cut], "%s, update of %zu components: variances to %.2g", name, k, worst);
 		tap_ok(apart(both.basis, all.basis, R, P) < angle[cut], "%s, update of %zu components: span to %.2g", name, k,
 			apart(both.basis, all.basis, R, P));
-		tap_ok(mean < 1e-12 && fabs(both.total / all.total - 1) < (o.poisson && cut ? 1e-3 : 1e-10) && both.n_used == N,
+		tap_ok(mean < 1e-12 && fabs(both.total / all.total - 1) < (o.poisson && cut ? 1e-6 : 1e-10) && both.n_used == N,
 			"%s, update of %zu components: mean %.2g, whole variance %.2g", name, k, mean, both.total / all.total - 1);
 		hs_pca_release(&both);
 	}
