@@ -164,22 +164,30 @@ static int ppi(struct hs_corners *c, struct hs_err *err)
 
 /* --- methods that need no pure pixels ------------------------------------------------------------------------------ */
 
-static int sisal(struct hs_corners *c, struct hs_err *err)
+/* From the corners that are there. */
+static int enclose(struct hs_corners *c, struct hs_sisal *fit, struct hs_err *err)
 {
-	struct hs_sisal fit;
 	struct hs_sisal_options o = hs_sisal_defaults(c->noise);
 	o.tau = c->opt->tau;
 	o.max_iter = c->opt->max_iter;
 	o.stop = c->opt->stop;
 	o.stop_ctx = c->opt->stop_ctx;
-	if (nfindr(c, err) < 0 || hs_sisal(&c->cloud, &o, c->corner, &fit, err) < 0)
+	if (hs_sisal(&c->cloud, &o, c->corner, fit, err) < 0)
+		return -1;
+	note_stop(c, fit->stopped);
+	no_pixels(c);
+	return 0;
+}
+
+static int sisal(struct hs_corners *c, struct hs_err *err)
+{
+	struct hs_sisal fit;
+	if (nfindr(c, err) < 0 || enclose(c, &fit, err) < 0)
 		return -1;
 	c->out->tau = fit.tau;
 	c->out->n_iter = fit.n_iter;
-	note_stop(c, fit.stopped);
-	if (!fit.converged && !fit.stopped && c->out->status == HS_ENDMEMBER_DONE)
+	if (!fit.converged && c->out->status == HS_ENDMEMBER_DONE)
 		c->out->status = HS_ENDMEMBER_MAXITER;
-	no_pixels(c);
 	return 0;
 }
 
@@ -198,12 +206,30 @@ static int minvol(struct hs_corners *c, double lambda, struct hs_err *err)
 	c->out->lambda = fit.lambda;
 	c->out->n_iter = fit.n_iter;
 	note_stop(c, fit.stopped);
-	if (!fit.converged && !fit.stopped && c->out->status == HS_ENDMEMBER_DONE)
+	if (!fit.converged && c->out->status == HS_ENDMEMBER_DONE)
 		c->out->status = HS_ENDMEMBER_MAXITER;
 	for (size_t j = 0; j < c->k; j++)
 		hs_reduce_project(c->r, c->spectrum + j * c->r->n_chan, c->corner + j * (c->k - 1));
 	no_pixels(c);
 	return 0;
+}
+
+/* The smallest simplex as a start, or N-FINDR's where there is none. */
+static int minvol_from_sisal(struct hs_corners *c, struct hs_err *err)
+{
+	struct hs_sisal fit;
+	struct hs_err failed = { 0 };
+	if (nfindr(c, err) < 0)
+		return -1;
+	spectra_of_corners(c);
+	const bool enclosed = enclose(c, &fit, &failed) == 0;
+	if (!enclosed && failed.status != HS_BAD_DATA) {
+		*err = failed;
+		return -1;
+	}
+	if (enclosed)
+		spectra_of_corners(c);
+	return c->out->status == HS_ENDMEMBER_STOPPED ? 0 : minvol(c, enclosed ? LAMBDA_NEAR : LAMBDA_FAR, err);
 }
 
 /* --- the mean of the purest ---------------------------------------------------------------------------------------- */
@@ -286,13 +312,7 @@ int hs_corners_find(struct hs_corners *c, struct hs_err *err)
 	case HS_ENDMEMBER_AUTO:
 		return automatic(c, err);
 	case HS_ENDMEMBER_MINVOL:
-		if (sisal(c, err) < 0)
-			return -1;
-		c->out->tau = NAN;
-		if (c->out->status == HS_ENDMEMBER_MAXITER)
-			c->out->status = HS_ENDMEMBER_DONE;   /* it was a start */
-		spectra_of_corners(c);
-		return c->out->status == HS_ENDMEMBER_STOPPED ? 0 : minvol(c, LAMBDA_NEAR, err);
+		return minvol_from_sisal(c, err);
 	case HS_ENDMEMBER_NFINDR:
 		verdict = nfindr(c, err);
 		break;

@@ -307,8 +307,11 @@ static int find_corners(const struct hs_endmember_options *o, struct hs_rowsourc
 		verdict = find_shares(&c, out->share, &out->log_volume, err);
 	if (verdict == 0)
 		verdict = order(&c, out, err);
-	if (verdict == 0 && out->status != HS_ENDMEMBER_STOPPED)
+	if (verdict == 0) {
+		if (out->status == HS_ENDMEMBER_STOPPED)
+			c.cloud.n = 0;        /* no time left to look: unknown */
 		verdict = hs_purity_find(&out->purity, &c.cloud, c.corner, k, noise, err);
+	}
 	for (size_t j = 0; verdict == 0 && j < k; j++)
 		hs_reduce_restore(r, out->spectrum + j * p);
 	free(c.corner);

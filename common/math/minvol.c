@@ -138,6 +138,7 @@ static void move_w(const double *gram, const double *b, size_t k, double lipschi
 {
 	double ahead[WIDEST], next[WIDEST], t = 1;
 	memcpy(ahead, w, k * sizeof *ahead);
+	memcpy(next, w, k * sizeof *next);
 	for (size_t s = 0; s < STEPS; s++) {
 		const double t_next = 0.5 * (1 + sqrt(1 + 4 * t * t));
 		double uphill = 0;

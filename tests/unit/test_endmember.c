@@ -470,7 +470,6 @@ static bool at_once(void *ctx)
 
 static void corners(void)
 {
-	struct hs_err err = { 0 };
 	double *e = truth_spectra(K, P), *x = mixture(e, N, P, 3, 1, 0, 8), *flat = hs_must_alloc(N * P, sizeof *flat);
 	for (int m = 0; m <= HS_ENDMEMBER_MINVOL; m++) {
 		const char *name = hs_endmember_method_name((enum hs_endmember_method)m);
@@ -492,6 +491,12 @@ static void corners(void)
 			"%s: one channel has two ends", name);
 		hs_endmembers_release(&r);
 	}
+	/* fewer pixels than channels */
+	struct hs_endmember_options few = hs_endmember_defaults(HS_ENDMEMBER_NFINDR, 3);
+	struct hs_endmembers side = find(x, 30, P, NULL, &few);
+	tap_ok(side.k == 3 && side.count.hysime == HS_COUNT_UNKNOWN && isfinite(side.noise_rms) && isfinite(side.spectrum[0]),
+		"fewer pixels than channels: %zu endmembers, HySime cannot tell", side.k);
+	hs_endmembers_release(&side);
 	/* two kinds of pixels, copied */
 	for (size_t i = 0; i < N * P; i++)
 		flat[i] = x[(size_t)(i / P % 2 ? 10 : 20) * P + i % P];
@@ -499,6 +504,17 @@ static void corners(void)
 	struct hs_endmembers r = find(flat, N, P, NULL, &o);
 	tap_ok(r.k == 2 && fabs(r.share[0] - 0.5) < 1e-12, "two kinds of pixels, many copies: two endmembers, half each");
 	hs_endmembers_release(&r);
+	free(e);
+	free(x);
+	free(flat);
+}
+
+static void refusals(void)
+{
+	struct hs_err err = { 0 };
+	struct hs_endmembers r;
+	double *e = truth_spectra(K, P), *x = mixture(e, N, P, 3, 1, 0, 8);
+	struct hs_endmember_options o = hs_endmember_defaults(HS_ENDMEMBER_AUTO, 2);
 	o.k = HS_ENDMEMBERS_MOST + 1;
 	struct hs_rowsource *rows = rows_of(x, HS_ROW_F64, N, P, NULL);
 	tap_ok(hs_endmembers_find(rows, &o, &r, &err) == -1 && err.status == HS_USAGE, "refused: %s", err.text);
@@ -523,12 +539,13 @@ static void corners(void)
 	o.stop = at_once;
 	o.stop_ctx = &asked;
 	r = find(x, N, P, NULL, &o);
-	tap_ok(asked && r.status == HS_ENDMEMBER_STOPPED && r.k == 3 && isfinite(r.spectrum[0]), "stopped: with what there is");
+	tap_ok(asked && r.status == HS_ENDMEMBER_STOPPED && r.k == 3 && isfinite(r.spectrum[0])
+			&& r.purity.verdict == HS_PURITY_UNKNOWN && r.purity.k == 3,
+		"stopped: with what there is");
 	hs_endmembers_release(&r);
 	free(skip);
 	free(e);
 	free(x);
-	free(flat);
 }
 
 /* Neighbours that are alike are smoothed, pixels in random order are not. */
@@ -574,6 +591,7 @@ int main(int argc, char **argv)
 	counts();
 	grids();
 	corners();
+	refusals();
 	one_order();
 	return tap_done();
 }
