@@ -19,9 +19,9 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -fopenmp -fno-math-errno -ffp-contract
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDLIBS  := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lhdf5_hl -lpthread -lm
 
-WINGS   := base data math physics store formats draw cli picture report
+WINGS   := base data math physics prep store formats draw cli picture report
 LIB_SRC := $(foreach w,$(WINGS),$(wildcard common/$(w)/*.c))
-GEN_SRC := $(BUILD)/gen/format_table.c $(BUILD)/gen/model_table.c
+GEN_SRC := $(BUILD)/gen/format_table.c $(BUILD)/gen/model_table.c $(BUILD)/gen/op_table.c
 LIB_OBJ := $(LIB_SRC:common/%.c=$(BUILD)/common/%.o) $(GEN_SRC:.c=.o)
 LIB     := $(BUILD)/libhs.a
 TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/hs*.c))
@@ -31,6 +31,8 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_
 FORMATS := $(patsubst common/formats/%.c,%,$(sort $(shell grep -l '^const struct hs_format hs_format_' common/formats/*.c 2>/dev/null)))
 
 MODELS  := $(patsubst common/physics/%.c,%,$(sort $(shell grep -l '^const struct hs_model hs_model_' common/physics/*.c 2>/dev/null)))
+
+OPS     := $(patsubst common/prep/%.c,%,$(sort $(shell grep -l '^const struct hs_op hs_op_' common/prep/*.c 2>/dev/null)))
 
 .PHONY: all units help test check check-unit lint floors format bench fuzz fuzzers install clean
 all: $(BINS)          ## build every tool
@@ -46,7 +48,7 @@ $(BUILD)/%.o: %.c
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# formats and models, by listing the files that define one
+# formats, models and operations, by listing the files that define one
 $(BUILD)/gen/format_table.c: $(wildcard common/formats/*.c) Makefile
 	@mkdir -p $(@D)
 	@{ echo '#include "formats/format.h"'; \
@@ -60,6 +62,13 @@ $(BUILD)/gen/model_table.c: $(wildcard common/physics/*.c) Makefile
 	   for m in $(MODELS); do echo "extern const struct hs_model hs_model_$$m;"; done; \
 	   echo 'const struct hs_model *const hs_model_table[] = {'; \
 	   for m in $(MODELS); do echo "	&hs_model_$$m,"; done; echo '	0 };'; } > $@
+
+$(BUILD)/gen/op_table.c: $(wildcard common/prep/*.c) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "prep/op.h"'; \
+	   for o in $(OPS); do echo "extern const struct hs_op hs_op_$$o;"; done; \
+	   echo 'const struct hs_op *const hs_op_table[] = {'; \
+	   for o in $(OPS); do echo "	&hs_op_$$o,"; done; echo '	0 };'; } > $@
 
 $(BUILD)/common/cli/version.o: CPPFLAGS_VERSION = -DHS_VERSION='"$(VERSION)"' -DHS_COMMIT='"$(COMMIT)"'
 $(BUILD)/common/cli/version.o: common/cli/version.c $(wildcard .git/HEAD .git/refs/heads/main)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/units.h"
 
 static const struct hs_opt *next_row(const struct hs_opt_table *table, size_t n_tables, size_t *at)
@@ -46,7 +47,7 @@ static const struct hs_opt *find_name(const struct hs_opt_table *table, size_t n
 
 static bool wants_value(const struct hs_opt *o)
 {
-	return o->kind != HS_OPT_FLAG_KIND && o->kind != HS_OPT_TALLY_KIND;
+	return o->kind != HS_OPT_FLAG_KIND && o->kind != HS_OPT_TALLY_KIND && (o->kind != HS_OPT_SAID_KIND || o->metavar);
 }
 
 static int in_range(const struct hs_opt *o, double v, struct hs_err *err)
@@ -99,6 +100,13 @@ static int set(const struct hs_opt *o, const char *text, struct hs_err *err)
 		return hs_parse_bytes(text, o->place, err);
 	case HS_OPT_SECONDS_KIND:
 		return hs_parse_seconds(text, o->place, err);
+	case HS_OPT_SAID_KIND: {
+		struct hs_opt_said *said = o->place;
+		said->item = hs_must_resize(said->item, said->n + 1, sizeof *said->item);
+		said->item[said->n].option = o;
+		said->item[said->n++].value = text;
+		return 0;
+	}
 	}
 	return hs_fail(err, HS_BUG, "option --%s has no kind", o->name);
 }
@@ -203,7 +211,7 @@ void hs_opt_help(const struct hs_opt_table *table, struct hs_str *out)
 		hs_str_add(&text, o->help);
 		if (o->kind == HS_OPT_CHOICE_KIND)
 			hs_str_addf(&text, ": %s", o->words);
-		if (wants_value(o) && hs_opt_value(o, &value))
+		if (wants_value(o) && o->kind != HS_OPT_SAID_KIND && hs_opt_value(o, &value))
 			hs_str_addf(&text, " [%s]", hs_str_get(&value));
 		add_wrapped(out, hs_str_get(&text));
 		hs_str_release(&left);
@@ -250,6 +258,15 @@ bool hs_opt_value(const struct hs_opt *o, struct hs_str *out)
 		if (p)
 			hs_str_add_bytes(out, p, strcspn(p, "|"));
 		return p != NULL;
+	}
+	case HS_OPT_SAID_KIND: {              /* each with its place in the order: "2 energy=280:320eV, 4" */
+		const struct hs_opt_said *said = o->place;
+		const size_t before = out->len;
+		for (size_t i = 0; i < said->n; i++)
+			if (said->item[i].option == o)
+				hs_str_addf(out, "%s%zu%s%s", out->len > before ? ", " : "", i + 1, said->item[i].value ? " " : "",
+					said->item[i].value ? said->item[i].value : "");
+		return out->len > before;
 	}
 	case HS_OPT_BYTES_KIND: {
 		const uint64_t v = *(const uint64_t *)o->place;

@@ -15,7 +15,7 @@
 #include "base/str.h"
 
 enum hs_opt_kind { HS_OPT_FLAG_KIND, HS_OPT_TALLY_KIND, HS_OPT_COUNT_KIND, HS_OPT_REAL_KIND, HS_OPT_TEXT_KIND, HS_OPT_CHOICE_KIND,
-	HS_OPT_BYTES_KIND, HS_OPT_SECONDS_KIND };
+	HS_OPT_BYTES_KIND, HS_OPT_SECONDS_KIND, HS_OPT_SAID_KIND };
 
 struct hs_opt {
 	char letter;                  /* 0: long form only */
@@ -29,7 +29,19 @@ struct hs_opt {
 	bool rare;                    /* left out of --help, named on its last line */
 };
 
+/* Options that may be given many times and whose order matters: all that were said, in that order. The array grows as they come
+ * and is released with free(). value is NULL for one without metavar. */
+struct hs_opt_said {
+	size_t n;
+	struct {
+		const struct hs_opt *option;
+		const char *value;
+	} *item;
+};
+
 #define HS_PLACE_(T, p) _Generic((p), T *: (p))
+#define HS_OPT_SAID(letter, name, p, metavar, help) \
+	{ letter, name, HS_OPT_SAID_KIND, HS_PLACE_(struct hs_opt_said, p), metavar, help, NULL, 0, 0, false }
 #define HS_OPT_FLAG(letter, name, p, help) { letter, name, HS_OPT_FLAG_KIND, HS_PLACE_(bool, p), NULL, help, NULL, 0, 0, false }
 #define HS_OPT_TALLY(letter, name, p, help) { letter, name, HS_OPT_TALLY_KIND, HS_PLACE_(int, p), NULL, help, NULL, 0, 0, false }
 #define HS_OPT_COUNT(letter, name, p, metavar, lo, hi, help) \

@@ -34,7 +34,7 @@ static const char *kind_name(const struct hs_opt *o)
 {
 	static const char *const name[] = { [HS_OPT_FLAG_KIND] = "flag", [HS_OPT_TALLY_KIND] = "tally", [HS_OPT_COUNT_KIND] = "count",
 		[HS_OPT_REAL_KIND] = "real", [HS_OPT_TEXT_KIND] = "text", [HS_OPT_CHOICE_KIND] = "choice", [HS_OPT_BYTES_KIND] = "bytes",
-		[HS_OPT_SECONDS_KIND] = "seconds" };
+		[HS_OPT_SECONDS_KIND] = "seconds", [HS_OPT_SAID_KIND] = "operation" };
 	return name[o->kind];
 }
 

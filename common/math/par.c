@@ -26,6 +26,11 @@ int hs_par_threads(void)
 	return threads_g;
 }
 
+int hs_par_thread(void)
+{
+	return omp_get_thread_num();
+}
+
 void hs_par_blas_version(char text[64])
 {
 	/* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ... Zen MAX_THREADS=64": the number and the kernel in use */

@@ -16,6 +16,7 @@
  * 0 means all that the machine grants. */
 void hs_par_set_threads(int threads);
 int hs_par_threads(void);
+int hs_par_thread(void);                /* which of them, inside a parallel loop: 0 .. hs_par_threads()-1 */
 
 /* Which BLAS is in use: "0.3.21 Zen". */
 void hs_par_blas_version(char text[64]);

@@ -1,0 +1,24 @@
+/* chain - the operations of a command line, one stage after the other. */
+#ifndef HS_PREP_CHAIN_H
+#define HS_PREP_CHAIN_H
+
+#include "base/opt.h"
+#include "prep/op.h"
+
+struct hs_chain {
+	size_t n;                     /* stages, the first is the input */
+	struct hs_stage *stage;
+};
+
+/* Option rows for all operations, which fill said; *n of them. Static: made once. */
+const struct hs_opt *hs_chain_options(struct hs_opt_said *said, size_t *n);
+
+/* The input as first stage: its description (copied, of the type the source delivers) and its rows (borrowed). */
+void hs_chain_begin(struct hs_chain *c, const struct hs_signal *signal, struct hs_rowsource *source, const uint8_t *mask);
+
+/* Opens the operations in order; errors are prepended with "--NAME". */
+int hs_chain_open(struct hs_chain *c, const struct hs_opt_said *said, struct hs_err *err);
+const struct hs_stage *hs_chain_end(const struct hs_chain *c);
+void hs_chain_release(struct hs_chain *c);
+
+#endif
