@@ -56,6 +56,117 @@ assert result(0, "choice").argmax() == 4 and result(0, "choice", "stability")[4]
 	check out.nxs
 }
 
+@test "every method finds separate groups, and their number" {
+	local method
+	groups
+	for method in gmm ward hdbscan spectral minibatch; do
+		hscluster --method $method --k-max 7 --report report.json scene.nxs -f -o out.nxs
+		hscmp --as labels -d labels --with true_labels --tolerance 0 out.nxs scene.nxs
+		jq -e --arg m $method '.method == $m and .clusters == 5 and .noise == 0 and .status == "converged"' report.json
+		check out.nxs
+	done
+	hscluster --method dbscan --report report.json scene.nxs -f -o out.nxs
+	jq -e '.clusters == 5 and .noise < 60 and .eps > 0 and .coordinates == 8' report.json
+	numbers out.nxs scene.nxs 'l, t = result(0, "labels"), result(1, "true_labels")
+assert all(len(set(t[l == k])) == 1 for k in range(5)) and (l < 0).mean() < 0.05'
+	check out.nxs
+}
+
+@test "gmm: memberships are probabilities, the label is the largest, BIC chooses" {
+	groups
+	hscluster --method gmm --k-max 7 --report report.json scene.nxs -o out.nxs
+	numbers out.nxs 'm, l = result(0, "memberships"), result(0, "labels")
+assert m.shape == (5, 30, 40) and m.dtype == np.float32 and np.allclose(m.sum(0), 1, atol=1e-6) and (m.argmax(0) == l).all()
+assert list(result(0, "choice", "clusters")) == list(range(1, 8)) and result(0, "choice", "bic").argmin() == 4
+for column in ("stability", "calinski_harabasz", "davies_bouldin", "inertia", "gap", "gap_error"):
+    assert np.isfinite(result(0, "choice", column)[1:]).all()'
+	jq -e '.gap_statistic == 5 and .bic > 0 and .coordinates == 10 and .variance_kept > 0.5' report.json
+	hscluster --method gmm --covariance diag --components 4 -k 5 scene.nxs -f -o out.nxs
+	hscmp --as labels -d labels --with true_labels --tolerance 0 out.nxs scene.nxs
+}
+
+@test "gmm: groups of one place and two sizes, where k-means cuts the large one" {
+	array in.nxs y,x,energy 'np.where((np.arange(1600) % 2).reshape(40, 40, 1), 0.3, 8.0) * rng.normal(size=(40, 40, 3))'
+	hscluster --method gmm -k 2 in.nxs -o out.nxs
+	hscluster -k 2 in.nxs -f -o means.nxs
+	numbers out.nxs means.nxs 't = np.arange(1600).reshape(40, 40) % 2
+right = lambda l: max((l == t).mean(), (l != t).mean())
+assert right(result(0, "labels")) > 0.98 and right(result(1, "labels")) < 0.9'
+}
+
+@test "ward: the dendrogram is a linkage, and its cut the labels" {
+	groups
+	need_python scipy
+	hscluster --method ward -k 5 scene.nxs -o out.nxs
+	numbers out.nxs 'import scipy.cluster.hierarchy as h
+z = np.stack([result(0, "dendrogram", "left"), result(0, "dendrogram", "right"), result(0, "dendrogram"), result(0, "dendrogram", "size")], 1)
+assert h.is_valid_linkage(z) and (np.diff(z[:, 2]) >= 0).all() and z[-1, 3] == 1200
+leaf, l = result(0, "leaves").ravel(), result(0, "labels").ravel()
+cut = h.fcluster(z, 5, "maxclust")[leaf]
+assert sorted(leaf) == list(range(1200)) and len(set(zip(cut, l))) == 5'
+}
+
+@test "ward --connected: every cluster is one piece; more than 20000 pixels have small clusters as leaves" {
+	need_python scipy
+	array in.nxs y,x,energy 'rng.normal(size=(30, 40, 4)) + 3 * (np.arange(40) > 17)[None, :, None]'
+	hscluster --method ward --connected -k 6 in.nxs -o out.nxs
+	numbers out.nxs 'from scipy.ndimage import label
+l = result(0, "labels")
+assert all(label(l == k)[1] == 1 for k in range(6))'
+	check out.nxs
+	hsgen clusters -k 3 --size 160x130x6 --separation 20 -f -o scene.nxs
+	hscluster --method ward -k 3 scene.nxs -f -o out.nxs
+	hscmp --as labels -d labels --with true_labels --tolerance 0 out.nxs scene.nxs
+	numbers out.nxs 'assert len(result(0, "dendrogram")) == 1999 and result(0, "leaves").max() == 1999 and result(0, "dendrogram", "size")[-1] == 20800'
+}
+
+@test "hdbscan and dbscan: noise is -1, has no part in the centroids, and is said" {
+	array in.nxs y,x,energy 'np.where(np.arange(400).reshape(20, 20, 1) % 10 == 9, rng.uniform(-60, 60, (20, 20, 2)), rng.normal(size=(20, 20, 2)) + 20 * (np.arange(400).reshape(20, 20, 1) % 2))'
+	hscluster --method hdbscan --min-size 40 in.nxs --report report.json -o out.nxs
+	jq -e '.clusters == 2 and .noise > 15 and .noise < 60 and .min_size == 40' report.json
+	numbers out.nxs 'l, s = result(0, "labels"), result(0, "strength")
+assert (l == -1).sum() + result(0, "sizes").sum() == 400 and ((s == 0) >= (l == -1)).all() and s.min() >= 0 and s.max() == 1
+o = result(0, "outlier"); assert 0 <= o.min() and o.max() <= 1 and o[l < 0].mean() > o[l >= 0].mean()'
+	check out.nxs
+	hscluster --method dbscan --eps 1.5 --min-points 6 in.nxs --report report.json -f -o out.nxs
+	jq -e '.clusters == 2 and .noise > 25 and .eps == 1.5 and .min_points == 6' report.json
+	gives 0 hscluster --method dbscan --eps 1e-9 in.nxs --report report.json -f -o out.nxs
+	says "no clusters: all spectra are noise to DBSCAN"
+	jq -e '.clusters == 0 and .sizes == [] and .noise == 400' report.json
+	numbers out.nxs 'assert (result(0, "labels") == -1).all()'
+	check out.nxs
+}
+
+@test "spectral: rings, which no centroid describes" {
+	array in.nxs y,x,energy '(lambda a, r: np.stack([r * np.cos(a), r * np.sin(a)], -1) + 0.15 * rng.normal(size=(30, 30, 2)))(rng.uniform(0, 6.283, (30, 30)), np.where(np.arange(900).reshape(30, 30) % 2, 2.0, 6.0))'
+	hscluster --method spectral -k 2 in.nxs -o out.nxs
+	numbers out.nxs 't = np.arange(900).reshape(30, 30) % 2; l = result(0, "labels")
+assert max((l == t).mean(), (l != t).mean()) == 1 and len(result(0, "eigenvalues")) >= 2'
+	check out.nxs
+}
+
+@test "--smooth and --potts mend single wrong pixels, keep -1, and say how many they changed" {
+	local how
+	array in.nxs y,x,energy '(np.arange(40)[None, :, None] > 19) * 1.0 + 0.6 * rng.normal(size=(40, 40, 1))'
+	need_python numpy
+	"$PYTHON" -c 'import numpy as np; m = np.zeros((40, 40), "u1"); m[5, 5] = 1; np.save("mask.npy", m)'
+	hsload -a y,x mask.npy -o mask.nxs
+	hscluster -k 2 --mask mask.nxs in.nxs -o rough.nxs
+	for how in '--smooth 3' '--smooth 3 --neighbours 4' '--potts 1' '--smooth 5 --potts 1'; do
+		# shellcheck disable=SC2086 # several words
+		hscluster -k 2 --mask mask.nxs $how in.nxs --report report.json -f -o out.nxs
+		numbers out.nxs rough.nxs 't = np.broadcast_to(np.arange(40) > 19, (40, 40))
+wrong = lambda l: min((l[l >= 0] != t[l >= 0]).sum(), (l[l >= 0] == t[l >= 0]).sum())
+a, b = result(0, "labels"), result(1, "labels")
+assert wrong(a) * 2 < wrong(b) and a[5, 5] == -1 and (a == -1).sum() == 1, (wrong(a), wrong(b))
+assert result(0, "sizes").sum() == 1599 and list(result(0, "sizes")) == sorted(result(0, "sizes"), reverse=True)'
+		jq -e '.smoothed > 50 and (.sizes | add) == 1599' report.json
+	done
+	array points.nxs point,energy 'rng.normal(size=(20, 2))'
+	refuses 2 hscluster -k 2 --smooth 1 points.nxs -f -o out.nxs
+	says "--smooth wants pixels on a grid, these are scattered points"
+}
+
 @test "scores are clustered like spectra: the noise of the other components is gone" {
 	groups --separation 8
 	hspca -q -k 5 scene.nxs | hscluster -k auto --k-max 8 -o out.nxs
@@ -121,7 +232,8 @@ assert ours <= theirs * 1.001, (ours, theirs)'
 @test "the same bytes for 1, 2, 3 and 8 threads" {
 	local j options
 	groups --separation 6
-	for options in '-k 7 -r 3' '-k 7 -r 3 -m angle' '-k auto --k-max 4 -r 2'; do
+	for options in '-k 7 -r 3' '-k 7 -r 3 -m angle' '-k auto --k-max 4 -r 2' '--method gmm -k 4 -r 2' '--method ward -k 4 -m angle' \
+		'--method hdbscan' '--method dbscan' '--method spectral -k 4 --potts 1' '--method minibatch -k 4 --smooth 2'; do
 		# shellcheck disable=SC2086 # options are several words
 		for j in 1 2 3 8; do
 			hscluster -q $options -j $j scene.nxs -f -o out$j.nxs
@@ -204,6 +316,29 @@ ends() {
 	jq -e ".clusters == $clusters and (.sizes | length == $clusters and all(. > 0))" report.json
 	numbers out.nxs 'l = result(0, "labels")
 assert sorted(set(l.ravel()) - {-1}) == list(range(len(result(0, "sizes")))) and np.isfinite(result(0, "centroids")).all()'
+}
+
+@test "every method meets zeros, one pixel, one channel, constants and copies" {
+	local method k cube
+	for method in gmm ward dbscan hdbscan spectral minibatch; do
+		k='-k 3'
+		case $method in *dbscan) k= ;; esac
+		for cube in 'np.zeros((5, 6, 12))' 'rng.poisson(50, (1, 1, 12))' 'rng.poisson(50, (5, 6, 1))' 'np.full((5, 6, 4), 7.0)' \
+			'np.repeat(rng.poisson(50, (3, 12)), 10, axis=0).reshape(5, 6, 12)' 'np.where(np.arange(12) == 5, 7.0, rng.normal(size=(5, 6, 12)))' \
+			'rng.poisson(50, (5, 6, 12)) * 1e150' 'rng.poisson(50, (5, 6, 12)) * 1e-150'; do
+			array in.nxs y,x,energy "$cube"
+			# shellcheck disable=SC2086 # nothing or two words
+			gives 0 hscluster -q --method $method $k in.nxs -f -o out.nxs --report report.json || fails "$method: $cube"
+			jq -e '(.sizes | all(. > 0)) and .clusters <= 30' report.json > /dev/null || fails "$method: $cube: $(cat report.json)"
+		done
+		array in.nxs y,x,energy 'rng.poisson(50, (5, 6, 12)) * 1e300'
+		# shellcheck disable=SC2086
+		gives 3 hscluster -q --method $method $k in.nxs -f -o out.nxs || fails "$method: 1e300"
+		array in.nxs y,x,energy 'np.full((5, 6, 12), np.nan)'
+		# shellcheck disable=SC2086
+		gives 3 hscluster -q --method $method $k in.nxs -f -o out.nxs || fails "$method: NaN"
+	done
+	[ ! -e failures ]
 }
 
 @test "an all-zero cube is one cluster; its angles are none" {
@@ -340,6 +475,11 @@ assert np.array_equal(result(0, "labels") == -1, m) and result(0, "sizes").sum()
 	refuses 2 hscluster -k two scene.nxs -o out.nxs
 	refuses 2 hscluster -m cosine scene.nxs -o out.nxs
 	says "'cosine' is none of euclidean|angle"
+	refuses 2 hscluster --method dbscan -k 3 scene.nxs -o out.nxs
+	says "DBSCAN finds out how many clusters there are: it takes no -k"
+	refuses 2 hscluster --connected scene.nxs -o out.nxs
+	says "--connected is for --method ward"
+	refuses 2 hscluster --method kmedoids scene.nxs -o out.nxs
 	refuses 2 hscluster --tol 2 scene.nxs -o out.nxs
 	refuses 2 hscluster --restarts 0 scene.nxs -o out.nxs
 	refuses 2 hscluster --k-max 1 scene.nxs -o out.nxs

@@ -56,7 +56,7 @@ static int work_init(struct work *w, const double *x, size_t n, size_t d, const 
 			top = fmax(top, fabs(w->x[c * n + i]));
 		}
 	}
-	if (!isfinite(top) || top > 1e150)
+	if (!isfinite(top) || top > 1e154)
 		return hs_fail(err, HS_BAD_DATA, "values are too large: their squares overflow");
 	w->scale = top > 1e-300 ? exp2(-rint(log2(top))) : 1;
 	for (size_t i = 0; i < values; i++)
