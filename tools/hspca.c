@@ -73,8 +73,8 @@ static int decompose(const struct params *p, struct hs_pca_how how, struct hs_pi
 	return hs_pca_find(pca, px->source, &how, err);
 }
 
-static int without_outliers(const struct params *p, struct hs_pca_how how, struct hs_run *run, struct hs_pixels *px, struct analysis *a,
-	struct hs_err *err)
+static int without_outliers(const struct params *p, struct hs_pca_how how, struct hs_run *run, struct hs_pixels *px,
+	struct analysis *a, struct hs_err *err)
 {
 	if (hs_robust_find(&a->robust, &a->pca, px->source, &how, p->n_comp, hs_run_out_of_time, run, err) < 0)
 		return -1;
@@ -101,8 +101,8 @@ static int with_gaps(const struct params *p, struct hs_pca_how how, struct hs_ru
 }
 
 /* Ordinary components are where the search starts; chi2 says how many the variances ask for. */
-static int with_variances(const struct params *p, struct hs_pca_how how, struct hs_run *run, struct hs_pixels *px, struct analysis *a,
-	struct hs_err *err)
+static int with_variances(const struct params *p, struct hs_pca_how how, struct hs_run *run, struct hs_pixels *px,
+	struct analysis *a, struct hs_err *err)
 {
 	const struct hs_gaps gaps = gaps_of(px);
 	struct hs_companion c;
@@ -129,11 +129,13 @@ static int with_variances(const struct params *p, struct hs_pca_how how, struct 
 }
 
 /* Centring and scaling are those of the earlier run, and go into the record of this one: the next update looks there. */
-static int on_top_of_earlier(struct params *p, struct hs_pca_how how, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+static int on_top_of_earlier(struct params *p, struct hs_pca_how how, struct hs_pixels *px, struct analysis *a,
+	struct hs_err *err)
 {
 	if (hs_earlier_read(&a->earlier, p->update, px->n_chan, err) < 0)
 		return -1;
-	static const int word[] = { [HS_CENTRE_NONE] = CENTRE_NONE, [HS_CENTRE_CHANNEL] = CENTRE_CHANNEL, [HS_CENTRE_BOTH] = CENTRE_BOTH };
+	static const int word[] = { [HS_CENTRE_NONE] = CENTRE_NONE, [HS_CENTRE_CHANNEL] = CENTRE_CHANNEL,
+		[HS_CENTRE_BOTH] = CENTRE_BOTH };
 	p->centre = word[how.options.centre = a->earlier.centre];
 	p->poisson = how.options.poisson = a->earlier.poisson;
 	how.n_comp = p->n_comp ? p->n_comp : a->earlier.known.k;
@@ -284,7 +286,8 @@ int main(int argc, char **argv)
 		HS_OPT_COUNT_OR('k', "components", &p.n_comp, "N", "auto", 1, 65536, "components to keep; auto: those above the noise"),
 		HS_OPT_CHOICE('c', "centre", &p.centre, "auto|none|channel|both", "what is subtracted first"),
 		HS_OPT_FLAG('p', "poisson", &p.poisson, "counts: scale to equal noise (Keenan and Kotula)"),
-		HS_OPT_CHOICE(0, "method", &p.method, "auto|exact|random|sketch|tsqr", "how: by size; all; few of very many; one reading; wide range"),
+		HS_OPT_CHOICE(0, "method", &p.method, "auto|exact|random|sketch|tsqr",
+		"how: by size; all; few of very many; one reading; wide range"),
 		HS_OPT_FLAG('r', "robust", &p.robust, "outlying spectra get less weight, or none"),
 		HS_OPT_CHOICE(0, "missing", &p.missing, "skip|em", "spectra with gaps are left out, or gaps estimated"),
 		HS_OPT_TEXT(0, "variance", &p.variance, "NAME", "known variances: errors, a signal or a file"),
@@ -298,7 +301,8 @@ int main(int argc, char **argv)
 		.max_operands = 1,
 		.takes = "a signal: pixels x channels", .gives = "scores, loadings, variance, mean; weights, data",
 		.example = "hsload grid.3ds | hspca -k 4 | hsplot -o pca.png",
-		.uses = HS_USES_OUTPUT | HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_SEED | HS_USES_DEADLINE | HS_USES_REPORT | HS_USES_CARRY, .options = options,
+		.uses = HS_USES_OUTPUT | HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_SEED | HS_USES_DEADLINE | HS_USES_REPORT | HS_USES_CARRY,
+		.options = options,
 		.n_options = HS_LEN(options), .params = &p, .run = run };
 	return hs_main(&tool, argc, argv);
 }

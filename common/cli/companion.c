@@ -60,7 +60,8 @@ static int open_signal(struct hs_companion *c, struct hs_run *run, const struct 
 	return c->vector ? 0 : -1;
 }
 
-int hs_companion_open(struct hs_companion *c, struct hs_run *run, const struct hs_pixels *px, const char *name, struct hs_err *err)
+int hs_companion_open(struct hs_companion *c, struct hs_run *run, const struct hs_pixels *px, const char *name,
+	struct hs_err *err)
 {
 	struct hs_err unknown = { 0 };
 	size_t i;

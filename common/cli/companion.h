@@ -20,7 +20,8 @@ struct hs_companion {
 	struct hs_variances variances;
 };
 #define HS_COMPANION_BYTES (UINT64_C(64) << 20)       /* for reading: part of what a tool says it needs */
-int hs_companion_open(struct hs_companion *c, struct hs_run *run, const struct hs_pixels *px, const char *name, struct hs_err *err);
+int hs_companion_open(struct hs_companion *c, struct hs_run *run, const struct hs_pixels *px, const char *name,
+	struct hs_err *err);
 void hs_companion_close(struct hs_companion *c);
 
 /* What an earlier run of hspca found: its newest step in the file. */

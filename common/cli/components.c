@@ -60,7 +60,8 @@ static int write_variance(struct hs_out *out, const struct hs_pixels *px, const 
 	}
 	hs_pixels_series(px, &s, "variance", "explained variance ratio", "1", HS_F64, "component", n);
 	s.log_scale = true;
-	const struct hs_column columns[] = { { "cumulative", "1", cumulative }, { "eigenvalue", px->signal->units, a->pca->eigenvalue } };
+	const struct hs_column columns[] = { { "cumulative", "1", cumulative }, { "eigenvalue", px->signal->units,
+		a->pca->eigenvalue } };
 	const struct hs_extras extras = { .n_columns = HS_LEN(columns), .column = columns };
 	const int verdict = hs_session_put(out, &s, ratio, &extras, err);
 	free(ratio);

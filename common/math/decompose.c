@@ -83,8 +83,8 @@ static int by_tsqr(struct hs_pca *pca, struct hs_rowsource *rows, const struct h
 	return verdict;
 }
 
-int hs_pca_update(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how, const struct hs_tsqr_earlier *earlier,
-	struct hs_err *err)
+int hs_pca_update(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how,
+	const struct hs_tsqr_earlier *earlier, struct hs_err *err)
 {
 	struct hs_tsqr t;
 	*pca = (struct hs_pca){ 0 };

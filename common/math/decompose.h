@@ -27,8 +27,8 @@ struct hs_pca_how {
 /* What AUTO means for n rows of p channels. */
 enum hs_pca_method hs_pca_choose(size_t n_rows, size_t n_chan, size_t n_comp);
 
-/* Rows left out and rows that are no counts are remarked on, unless silent. Failures as of the modules above. Released by the caller
- * (hs_pca_release), also after failure. */
+/* Rows left out and rows that are no counts are remarked on, unless silent. Failures as of the modules above. Released by the
+ * caller (hs_pca_release), also after failure. */
 int hs_pca_find(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how, struct hs_err *err);
 
 /* Components from the factor of all rows, which is destroyed with the survey's frame taken (the caller still releases t). */
@@ -37,8 +37,8 @@ int hs_pca_from_factor(struct hs_pca *pca, struct hs_tsqr *t, size_t n_comp, str
 /* The components of rows and of an earlier set together (M. Brand, Linear Algebra Appl. 415, 2006, 20; D. A. Ross, J. Lim, R.-S.
  * Lin, M.-H. Yang, Int. J. Comput. Vis. 77, 2008, 125): the factor of the rows stacked on what is known of the earlier ones. As
  * exact as that is: the earlier set's truncation is all that is lost. centre and poisson are those of the earlier set. */
-int hs_pca_update(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how, const struct hs_tsqr_earlier *earlier,
-	struct hs_err *err);
+int hs_pca_update(struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_pca_how *how,
+	const struct hs_tsqr_earlier *earlier, struct hs_err *err);
 
 /* Bytes at the peak of finding and of the second passes. */
 size_t hs_pca_find_bytes(size_t n_rows, size_t n_chan, enum hs_pca_method method, size_t n_comp, int threads);

@@ -23,7 +23,8 @@ struct hs_em_pca {
 	double *vector, *variance;
 };
 
-/* k = 0: as many as the noise test finds, anew in each of the first rounds. SKETCH is not for this (HS_USAGE). At most 200 rounds;
+/* k = 0: as many as the noise test finds, anew in each of the first rounds. SKETCH is not for this (HS_USAGE). At most 200
+ * rounds;
  * stop (or NULL) is asked before each but the first. pca is that of e->filled. HS_BAD_DATA when no row has anything in it. Both
  * are released by the caller, also after failure; rows and gaps->mask must outlive e. */
 int hs_em_pca_find(struct hs_em_pca *e, struct hs_pca *pca, struct hs_rowsource *rows, const struct hs_gaps *gaps,

@@ -222,7 +222,8 @@ static int look(void *ctx, int thread, const struct hs_block *b, struct hs_err *
 	return 0;
 }
 
-int hs_gaps_survey(struct hs_rowsource *rows, const struct hs_gaps *gaps, struct hs_gap_survey *s, double *mean, struct hs_err *err)
+int hs_gaps_survey(struct hs_rowsource *rows, const struct hs_gaps *gaps, struct hs_gap_survey *s, double *mean,
+	struct hs_err *err)
 {
 	const size_t p = rows->n_chan;
 	struct looking q = { .gaps = gaps, .tree = hs_tree_new((HEAD + 2 * p) * sizeof(double), join, &p, err) };

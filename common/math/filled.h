@@ -40,7 +40,8 @@ struct hs_gap_survey {
 	size_t n_rows, n_elements;            /* rows with gaps that are filled; elements missing in them */
 	size_t n_lost;                        /* rows not masked of which nothing is there */
 };
-int hs_gaps_survey(struct hs_rowsource *rows, const struct hs_gaps *gaps, struct hs_gap_survey *s, double *mean, struct hs_err *err);
+int hs_gaps_survey(struct hs_rowsource *rows, const struct hs_gaps *gaps, struct hs_gap_survey *s, double *mean,
+	struct hs_err *err);
 
 struct hs_rowsource *hs_filled_new(struct hs_rowsource *rows, const struct hs_gaps *gaps, const struct hs_fill_model *model,
 	struct hs_err *err);

@@ -83,7 +83,8 @@ void hs_survey_release(struct hs_survey *s)
 	*s = (struct hs_survey){ 0 };
 }
 
-int hs_survey_finish(struct hs_survey *s, const struct hs_spread *spread, const double *raw_sum, double row_means, struct hs_err *err)
+int hs_survey_finish(struct hs_survey *s, const struct hs_spread *spread, const double *raw_sum, double row_means,
+	struct hs_err *err)
 {
 	struct hs_row_frame *f = &s->frame;
 	const double n = (double)s->n_used, row_mean = row_means / n;
@@ -110,7 +111,8 @@ int hs_survey_finish(struct hs_survey *s, const struct hs_spread *spread, const 
 	}
 	s->noise = all > 0 ? 1 / all : 0;
 	if (!isfinite(s->total))
-		return hs_fail(err, HS_BAD_DATA, "values are so large that their variance is beyond float64: divide them by their magnitude first");
+		return hs_fail(err, HS_BAD_DATA,
+			"values are so large that their variance is beyond float64: divide them by their magnitude first");
 	return 0;
 }
 

@@ -41,7 +41,8 @@ size_t hs_survey_bytes(size_t n_chan, int threads);
  * before the shift (poisson: before the channels are scaled), raw_sum the channel sums of poisson, row_means the sum of the
  * rows' own means (BOTH). n_used .. n_negative are set before. */
 int hs_survey_begin(struct hs_survey *s, struct hs_rowsource *rows, const struct hs_moments_options *o, struct hs_err *err);
-int hs_survey_finish(struct hs_survey *s, const struct hs_spread *spread, const double *raw_sum, double row_means, struct hs_err *err);
+int hs_survey_finish(struct hs_survey *s, const struct hs_spread *spread, const double *raw_sum, double row_means,
+	struct hs_err *err);
 
 /* The used rows of a block, framed. */
 struct hs_framed {

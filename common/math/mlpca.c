@@ -327,8 +327,8 @@ static int rounds(struct hs_mlpca *m, struct fit *f, bool (*stop)(void *), void 
 	m->chi2 = f->sum[OBJECTIVE];
 	m->freedom = f->sum[N_ELEMENTS] - f->sum[N_ROWS] * k - p * (k + f->centred) + k * (k + f->centred);
 	m->fits = m->freedom > 0 && m->chi2 <= m->freedom + DEVIATIONS * sqrt(2 * m->freedom);
-	hs_detail("maximum likelihood, %zu components: chi2 %.6g for %.6g degrees of freedom after %zu rounds", f->k, m->chi2, m->freedom,
-		m->n_iter);
+	hs_detail("maximum likelihood, %zu components: chi2 %.6g for %.6g degrees of freedom after %zu rounds", f->k, m->chi2,
+		m->freedom, m->n_iter);
 	return 0;
 }
 

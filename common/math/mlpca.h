@@ -1,5 +1,5 @@
-/* mlpca - principal components when the variance of every element is known: maximum likelihood (P. D. Wentzell, D. T. Andrews, D. C.
- * Hamilton, K. Faber, B. R. Kowalski, J. Chemom. 11, 1997, 339; here for independent errors, their cases A to C).
+/* mlpca - principal components when the variance of every element is known: maximum likelihood (P. D. Wentzell, D. T.
+ * Andrews, D. C. Hamilton, K. Faber, B. R. Kowalski, J. Chemom. 11, 1997, 339; here for independent errors, their cases A to C).
  *
  * The model x_ij = m_j + sum_c t_ic v_cj minimises sum_ij (x_ij - model)^2 / variance_ij. Scores given spectra and spectra given
  * scores are weighted least squares problems, of rows and of channels, solved in turn; the mean is a component whose scores are

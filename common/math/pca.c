@@ -165,8 +165,8 @@ int hs_pca_init(struct hs_pca *pca, struct hs_moments *m, struct hs_rowsource *r
 	return fix_signs(pca, err);
 }
 
-int hs_pca_adopt(struct hs_pca *pca, struct hs_survey *s, size_t n_eig, double *eigenvalue, size_t n_comp, double *basis, double floor,
-	struct hs_err *err)
+int hs_pca_adopt(struct hs_pca *pca, struct hs_survey *s, size_t n_eig, double *eigenvalue, size_t n_comp, double *basis,
+	double floor, struct hs_err *err)
 {
 	*pca = (struct hs_pca){ .frame = s->frame, .n_used = s->n_used, .n_chan = s->frame.n_chan, .n_comp = n_comp, .n_eig = n_eig,
 		.eigenvalue = eigenvalue, .total = s->total, .basis = basis, .noise = s->noise, .floor = floor };
@@ -175,7 +175,8 @@ int hs_pca_adopt(struct hs_pca *pca, struct hs_survey *s, size_t n_eig, double *
 	double known = 0;
 	for (size_t i = 0; i < n_eig; i++) {
 		if (!isfinite(eigenvalue[i]))
-			return hs_fail(err, HS_BAD_DATA, "values are so large that their variance is beyond float64: divide them by their magnitude first");
+			return hs_fail(err, HS_BAD_DATA,
+				"values are so large that their variance is beyond float64: divide them by their magnitude first");
 		known += eigenvalue[i];
 	}
 	pca->total = fmax(pca->total, known);         /* two sums of the same, apart by rounding when all are known */

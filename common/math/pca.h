@@ -46,8 +46,8 @@ void hs_pca_release(struct hs_pca *pca);
 
 /* From what another method found: takes the arrays of s (the caller still releases it), and eigenvalue (n_eig) and basis
  * (n_comp x n_chan, orthonormal) in any case. floor as in the struct. */
-int hs_pca_adopt(struct hs_pca *pca, struct hs_survey *s, size_t n_eig, double *eigenvalue, size_t n_comp, double *basis, double floor,
-	struct hs_err *err);
+int hs_pca_adopt(struct hs_pca *pca, struct hs_survey *s, size_t n_eig, double *eigenvalue, size_t n_comp, double *basis,
+	double floor, struct hs_err *err);
 
 /* Scores and parts that came along (n_rows x n_comp, n_rows); taken, also on failure. Signs are made those of the basis as it
  * was adopted. */

@@ -156,7 +156,8 @@ static int components(struct search *q, struct hs_pca *pca, struct hs_err *err)
 static int rank_of(const struct hs_pca *pca, size_t *k, struct hs_err *err)
 {
 	struct hs_ranks ranks;
-	if (hs_ranks_find_among(&ranks, pca->eigenvalue, pca->n_eig, pca->total, pca->floor, pca->n_rows_free, pca->n_chan_free, err) < 0)
+	if (hs_ranks_find_among(&ranks, pca->eigenvalue, pca->n_eig, pca->total, pca->floor, pca->n_rows_free, pca->n_chan_free,
+		err) < 0)
 		return -1;
 	*k = ranks.tw > ranks.p / 4 ? ranks.gd : ranks.chosen;
 	*k = *k > pca->n_comp ? pca->n_comp : *k;

@@ -69,7 +69,8 @@ static int nystroem(struct through *q, double *h, double *shift, struct hs_err *
 	const double norm = cblas_dnrm2((int)(l * p), q->z, 1);
 	*shift = fmax(sqrt((double)p) * DBL_EPSILON * norm, DBL_MIN);
 	if (!isfinite(norm))
-		return hs_fail(err, HS_BAD_DATA, "values are so large that their variance is beyond float64: divide them by their magnitude first");
+		return hs_fail(err, HS_BAD_DATA,
+			"values are so large that their variance is beyond float64: divide them by their magnitude first");
 	for (int attempt = 0; attempt < 30; attempt++, *shift *= 10) {
 		cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)l, (int)l, (int)p, 1, q->z, (int)p, q->v, (int)p, 0, h, (int)l);
 		for (size_t i = 0; i < l; i++) {

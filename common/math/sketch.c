@@ -250,7 +250,8 @@ int hs_sketch_init(struct hs_sketch *s, struct hs_rowsource *rows, const struct 
 	*s = (struct hs_sketch){ .k = least(k, most) };
 	if (hs_survey_begin(&s->survey, rows, o, err) < 0)
 		return -1;
-	struct sketching q = { .s = s, .frame = s->survey.frame, .p = p, .l = least(TIMES * s->k + SPARE, most), .wave = hs_framed_wave() };
+	struct sketching q = { .s = s, .frame = s->survey.frame, .p = p, .l = least(TIMES * s->k + SPARE, most),
+		.wave = hs_framed_wave() };
 	int verdict = make_room(&q, rows->n_rows, rows->block_rows, err) ? 0 : -1;
 	if (verdict == 0) {
 		q.frame.shift = q.shift;
@@ -280,6 +281,7 @@ size_t hs_sketch_bytes(size_t n_rows, size_t n_chan, size_t k, int threads)
 {
 	const size_t most = least(n_rows, n_chan), kept = least(k, most), l = least(TIMES * kept + SPARE, most),
 		     t = (size_t)(threads > 0 ? threads : 1), wave = least(2 * t, 16);
-	return (n_rows * (l + kept + 1) + wave * (hs_block_rows(n_chan) * (n_chan + l + 1) + 4 * n_chan) + (4 * l + 2 * kept + 8) * n_chan +
+	return (n_rows * (l + kept + 1) + wave * (hs_block_rows(n_chan) * (n_chan + l + 1) + 4 * n_chan) +
+		(4 * l + 2 * kept + 8) * n_chan +
 		80 * l * l) * sizeof(double);
 }

@@ -185,8 +185,8 @@ void hs_tsqr_release(struct hs_tsqr *t)
 
 /* --- rows of an earlier set --------------------------------------------------------------------------------------- */
 
-/* Poisson: the channel sums of both, and what each factor's channels are multiplied by. Returns the mean square of the earlier ones':
- * what was left out of them was noise, even in all channels. */
+/* Poisson: the channel sums of both, and what each factor's channels are multiplied by. Returns the mean square of the
+ * earlier ones': what was left out of them was noise, even in all channels. */
 static double rescale(struct hs_tsqr *t, const struct hs_tsqr_earlier *e, double *f)
 {
 	struct hs_survey *s = &t->survey;

@@ -175,9 +175,11 @@ static void masks_and_threads(void)
 	rows = rows_of(x, N, P);
 	struct hs_pca plain;
 	memset(&err, 0, sizeof err);
-	if (hs_pca_find(&plain, rows, &how, &err) < 0 || hs_em_pca_find(&e, &pca, rows, &(struct hs_gaps){ 0 }, &how, 0, NULL, NULL, &err) < 0)
+	if (hs_pca_find(&plain, rows, &how, &err) < 0 || hs_em_pca_find(&e, &pca, rows, &(struct hs_gaps){ 0 }, &how, 0, NULL, NULL,
+		&err) < 0)
 		exit(1);
-	tap_ok(!memcmp(plain.eigenvalue, pca.eigenvalue, P * sizeof(double)) && e.n_iter == 1 && e.converged, "without gaps: one round, the same bits");
+	tap_ok(!memcmp(plain.eigenvalue, pca.eigenvalue, P * sizeof(double)) && e.n_iter == 1 && e.converged,
+		"without gaps: one round, the same bits");
 	/* an integer fill value counts as a gap */
 	hs_em_pca_release(&e);
 	hs_pca_release(&pca);

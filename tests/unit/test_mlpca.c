@@ -21,7 +21,8 @@ struct made {
 /* kind 0: even; 1: by channel; 2: by pixel; 3: every element its own. */
 static struct made scene(int kind)
 {
-	struct made s = { hs_must_alloc(N * P, 8), hs_must_alloc(N * P, 8), hs_must_alloc(N * P, 8), hs_must_alloc(P, 8), hs_must_alloc(N, 8) };
+	struct made s = { hs_must_alloc(N * P, 8), hs_must_alloc(N * P, 8), hs_must_alloc(N * P, 8), hs_must_alloc(P, 8),
+		hs_must_alloc(N, 8) };
 	struct hs_rng rng;
 	for (size_t i = 0; i < N; i++) {
 		double a[R];
@@ -123,8 +124,8 @@ static void known_answers(void)
 			const struct hs_variances v = { .channel = s.channel };
 			const int verdict = hs_mlpca_find(&m, &pca, rows, &v, &none, &start, R, NULL, NULL, &err);
 			/* not centred, the offset of 1 would be a fourth component */
-			tap_ok(verdict == 0 && m.converged && m.fits == centred, "kind %d: chi2 %.1f for %.0f after %zu rounds %s", kind, m.chi2, m.freedom,
-				m.n_iter, err.text);
+			tap_ok(verdict == 0 && m.converged && m.fits == centred, "kind %d: chi2 %.1f for %.0f after %zu rounds %s", kind, m.chi2,
+				m.freedom, m.n_iter, err.text);
 			for (size_t c = 0; c < R; c++)
 				for (size_t j = 0; j < P; j++)
 					truth.basis[c * P + j] *= sqrt(s.channel[j]);
@@ -234,7 +235,8 @@ static void refusals(void)
 	hs_mlpca_release(&m);
 	hs_pca_release(&pca);
 	memset(&err, 0, sizeof err);
-	tap_ok(hs_mlpca_find(&m, &pca, rows, &(struct hs_variances){ .pixel = s.pixel }, &none, &start, R, NULL, NULL, &err) == 0 && m.fits,
+	tap_ok(hs_mlpca_find(&m, &pca, rows, &(struct hs_variances){ .pixel = s.pixel }, &none, &start, R, NULL, NULL, &err) == 0 &&
+		m.fits,
 		"by pixel: chi2 %.0f for %.0f", m.chi2, m.freedom);
 	hs_mlpca_release(&m);
 	hs_pca_release(&pca);

@@ -226,11 +226,13 @@ static void part_of_spectrum(void)
 	const int verdict = hs_ranks_find_among(&some, pca.eigenvalue, 30, pca.total, pca.floor, n, p, &err);
 	tap_ok(verdict == 0 && some.tw == all.tw &&
 		some.edge == all.edge && some.bic == all.bic && some.minka == all.minka && some.gd == all.gd && some.elbow == all.elbow &&
-		some.chosen == all.chosen, "30 of %zu eigenvalues and the whole variance answer as all do (tw %zu edge %zu bic %zu minka %zu gd %zu elbow %zu)", pca.n_eig,
+		some.chosen == all.chosen,
+		"30 of %zu eigenvalues and the whole variance answer as all do (tw %zu edge %zu bic %zu minka %zu gd %zu elbow %zu)", pca.n_eig,
 		some.tw, some.edge, some.bic, some.minka, some.gd, some.elbow);
 	tap_ok(hs_ranks_find_among(&few, pca.eigenvalue, 3, pca.total, pca.floor, n, p, &err) == 0 && few.chosen == 3 && few.disagree &&
 		strstr(few.reason, "there may be more"), "3 of them: %s", few.reason);
-	tap_ok(hs_ranks_find_among(&few, pca.eigenvalue, pca.n_eig, pca.total, pca.floor, n, p, &err) == 0 && few.known == HS_RANK_UNKNOWN &&
+	tap_ok(hs_ranks_find_among(&few, pca.eigenvalue, pca.n_eig, pca.total, pca.floor, n, p, &err) == 0 &&
+		few.known == HS_RANK_UNKNOWN &&
 		few.gd == all.gd && few.minka == all.minka, "all of them: nothing is filled in");
 	hs_pca_release(&pca);
 	hs_moments_release(&m);

@@ -85,7 +85,8 @@ static void spoiled_rows(const char *name, double counts, struct hs_pca_how how,
 	const int verdict = hs_robust_find(&r, &pca, rows, &how, 0, NULL, NULL, &err);
 	tap_ok(verdict == 0 && r.converged, "%s: weights settle in %zu rounds %s", name, r.n_iter, err.text);
 	/* counts: a kind of which a few are let through makes a component */
-	tap_ok(counts > 0 ? r.k >= rank && r.k <= rank + 2 : r.k == rank, "%s: %zu components are found, %zu there are", name, r.k, rank);
+	tap_ok(counts > 0 ? r.k >= rank && r.k <= rank + 2 : r.k == rank, "%s: %zu components are found, %zu there are", name, r.k,
+		rank);
 	size_t caught = 0, low = 0;
 	double least_good = 1;
 	for (size_t i = 0; i < N; i++) {
