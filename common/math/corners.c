@@ -73,8 +73,9 @@ static int nfindr(struct hs_corners *c, struct hs_err *err)
 	return 0;
 }
 
-/* k coordinates for VCA. Bright: the linear subspace of mean and axes, every point divided by its part along the mean, which takes
- * brightness out (the paper's projective projection). Otherwise the affine coordinates and a constant, the largest of lengths. */
+/* k coordinates for VCA. Bright: the linear subspace of mean and axes, every point divided by its part along the mean, which
+ * takes brightness out (the paper's projective projection). Otherwise the affine coordinates and a constant, the largest of
+ * lengths. */
 static double *vca_view(const struct hs_corners *c, struct hs_err *err)
 {
 	const size_t n = c->cloud.n, k = c->k, d = k - 1, p = c->r->n_chan;
@@ -149,7 +150,8 @@ static int ppi(struct hs_corners *c, struct hs_err *err)
 	size_t found = 0;
 	bool stopped = false;
 	uint32_t *vote = hs_alloc(c->cloud.n, sizeof *vote, err);
-	int verdict = vote ? hs_ppi(&c->cloud, c->opt->skewers, c->opt->seed, vote, c->opt->stop, c->opt->stop_ctx, &stopped, err) : -1;
+	const struct hs_endmember_options *o = c->opt;
+	int verdict = vote ? hs_ppi(&c->cloud, o->skewers, o->seed, vote, o->stop, o->stop_ctx, &stopped, err) : -1;
 	if (verdict == 0)
 		verdict = hs_ppi_pick(&c->cloud, vote, c->k, c->pixel, &found, err);
 	if (verdict == 0)

@@ -15,6 +15,7 @@
 #include "math/smooth.h"
 
 enum { CHUNK = 4096 };
+#define COUNT_CHANNELS 512                /* up to here HySime and HFC are also asked when the number is given */
 #define ALIKE 0.5                         /* neighbours have more in common than not: smoothing gains */
 
 static const char *const method_name[] = { [HS_ENDMEMBER_AUTO] = "auto", [HS_ENDMEMBER_NFINDR] = "nfindr",
@@ -79,13 +80,13 @@ static void noise_of_tail(const struct hs_reduced *r, size_t signal, double *var
 		variance[j] = tail > floor ? tail / (double)(r->n_chan > signal ? r->n_chan - signal : 1) : 0;
 }
 
-static int find_noise(const struct hs_reduced *r, struct noise *noise, struct hs_err *err)
+static int find_noise(const struct hs_reduced *r, bool with_residual, struct noise *noise, struct hs_err *err)
 {
 	const size_t p = r->n_chan;
 	noise->variance = hs_alloc(p, sizeof(double), err);
 	if (!noise->variance)
 		return -1;
-	if (r->covariance && !(noise->residual = hs_alloc(p * p, sizeof(double), err)))
+	if (r->covariance && with_residual && !(noise->residual = hs_alloc(p * p, sizeof(double), err)))
 		return -1;
 	const int got = r->covariance ? hs_noise_by_regression(r->covariance, p, r->n_used, noise->variance, noise->residual, err) : 0;
 	noise->known = got > 0;
@@ -104,11 +105,11 @@ static void count_table(const struct hs_endmember_count *n, char *text, size_t r
 }
 
 /* Noise, then the number by every rule; the result knows both afterwards. */
-static int count(const struct hs_reduced *r, struct noise *noise, struct hs_endmembers *out, struct hs_err *err)
+static int count(const struct hs_reduced *r, bool asked, struct noise *noise, struct hs_endmembers *out, struct hs_err *err)
 {
 	const size_t p = r->n_chan;
 	char table[240];
-	if (find_noise(r, noise, err) < 0
+	if (find_noise(r, asked || p <= COUNT_CHANNELS, noise, err) < 0
 		|| hs_endmember_count(&out->count, r->covariance, r->mean, p, r->eigenvalue, r->n_eig, r->n_used,
 			   noise->known ? noise->variance : NULL, noise->residual, HS_ENDMEMBERS_MOST, err) < 0)
 		return -1;
@@ -335,7 +336,7 @@ static int work(struct hs_rowsource *rows, const struct hs_endmember_options *o,
 	struct hs_endmembers *out, struct hs_err *err)
 {
 	const size_t p = rows->n_chan, n_axes = o->k ? o->k - 1 : HS_ENDMEMBERS_MOST - 1;
-	if (hs_reduce(r, rows, n_axes, o->poisson, o->unit_sum, p <= HS_HYSIME_CHANNELS, err) < 0 || count(r, noise, out, err) < 0
+	if (hs_reduce(r, rows, n_axes, o->poisson, o->unit_sum, p <= HS_HYSIME_CHANNELS, err) < 0 || count(r, !o->k, noise, out, err) < 0
 		|| report_noise(r, noise, out, err) < 0)
 		return -1;
 	out->n_used = r->n_used;

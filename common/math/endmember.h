@@ -94,7 +94,8 @@ struct hs_endmembers {
 	double log_volume;            /* ln of the volume of the simplex in the coordinates of the subspace, -INFINITY for k = 1 */
 	double tau, lambda;           /* used, NAN where they play no role */
 	size_t n_iter;                /* of SISAL or MINVOL, sweeps of N-FINDR, restarts of VCA, skewers of PPI */
-	struct hs_endmember_count count;      /* how many there are, by every rule; count.chosen is used when options.k is 0 */
+	struct hs_endmember_count count;      /* how many there are, by every rule; count.chosen is used when options.k is 0. With k
+	                               * given and more than 512 channels only by the rules that need eigenvalues alone */
 	struct hs_purity purity;      /* is there a pixel near each corner, and which methods that favours */
 	char why[320];                /* what was chosen and on what grounds: one or two clauses */
 };

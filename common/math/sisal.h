@@ -9,17 +9,20 @@
  *
  * tau < 0: found from the noise. Points on a facet are pushed outside by noise; for a density that ends at the facet, those that
  * are outside are so by 0.63 standard deviations of the noise along its normal on average (0.80 when all points sit on the
- * facet). A facet with less encloses noise (tau is too large), with more it cuts through signal (too small). tau is halved from a
- * value at which nothing is outside until the average over facets reaches 0.7. Without noise that first value is kept. */
+ * facet). A facet with less encloses noise (tau is too large), with more it cuts through signal (too small). tau is divided by 4,
+ * from a value at which nothing is outside, until the mean over all points outside reaches 0.7; two more steps halve the last
+ * interval of ln tau. This is done on at most 4096 points, evenly spaced; the last run is on all. Without noise tau is raised
+ * step by step to a price of 4 k for each point, which keeps every point inside, and facets are then moved out by what the last
+ * iteration left outside. */
 #ifndef HS_MATH_SISAL_H
 #define HS_MATH_SISAL_H
 
 #include "math/vertex.h"
 
 struct hs_sisal_options {
-	double tau;                   /* per point, relative to the number of points: the objective's tau is tau / n; < 0: automatic */
+	double tau;                   /* weight of the mean of the hinge over points: the tau above times n; < 0: automatic */
 	double noise;                 /* standard deviation of a coordinate of z; for automatic tau */
-	size_t max_iter;              /* outer iterations for each tau, >= 1 */
+	size_t max_iter;              /* outer iterations of the last run, >= 1 */
 	double tol;                   /* ends when the objective falls by less than tol */
 	bool (*stop)(void *ctx);      /* may be NULL */
 	void *stop_ctx;
@@ -29,7 +32,7 @@ struct hs_sisal {
 	double tau;                   /* used */
 	double objective;             /* -ln |det Q| + hinge, at whitened coordinates */
 	double log_volume;            /* of the result, in the coordinates of z */
-	double outside;               /* mean of what is outside over noise along the normal, over facets; NAN without noise */
+	double outside;               /* mean distance of what is outside over the noise along the normal; NAN without noise */
 	size_t n_iter;                /* outer iterations in all */
 	bool converged, stopped;
 };

@@ -104,7 +104,8 @@ def noise_and_number():
     ok(got["hysime"] == wanted == 4, "HySime: %d, from its definition %d" % (got["hysime"], wanted))
     z = x / want
     about, middle = (np.linalg.eigvalsh(m)[::-1] for m in (z.T @ z / n, np.cov(z.T, ddof=0)))
-    counted = [int(np.sum(about - middle > norm.isf(f) * np.sqrt(2 / n * (about**2 + middle**2)))) for f in (1e-3, 1e-4, 1e-5)]
+    spread = np.sqrt(2 / n * (about**2 + middle**2))
+    counted = [int(np.sum(about - middle > norm.isf(alarm) * spread)) for alarm in (1e-3, 1e-4, 1e-5)]
     ok(list(got["vd"][0]) == counted, "HFC: %s, from its definition %s" % (list(map(int, got["vd"][0])), counted))
 
 
@@ -162,7 +163,8 @@ def no_pure_pixel():
                 for m in ("vca", "nfindr", "sisal", "minvol")}
         text = ", ".join("%s %.2f" % item for item in mean.items())
         ok(mean["sisal"] < limit and mean["sisal"] < mean["vca"] / 2, "%d endmembers, %d dB: %s degrees" % (k, snr, text))
-        ok(mean["minvol"] < 1.5 * limit and mean["minvol"] < mean["nfindr"], "%d endmembers, %d dB: minimal volume too" % (k, snr))
+        ok(mean["minvol"] < 1.5 * limit and mean["minvol"] < mean["nfindr"],
+           "%d endmembers, %d dB: minimal volume too" % (k, snr))
 
 
 def restarts():
