@@ -12,7 +12,7 @@
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { CHUNKS = 64, MAP_SWEEPS = 8, SPECTRUM_SWEEPS = 8, WINDOW = 10, TEAM_WORK = 1 << 20 };
+enum { CHUNKS = 64, MAP_SWEEPS = 4, SPECTRUM_SWEEPS = 8, WINDOW = 10, TEAM_WORK = 1 << 20 };
 
 /* ------------------------------------------------------------------ spectra and objective */
 
