@@ -7,6 +7,7 @@
 #include "math/decompose.h"
 #include "math/em_pca.h"
 #include "math/mlpca.h"
+#include "math/parallel.h"
 #include "math/rank.h"
 #include "math/robust.h"
 

@@ -1,4 +1,4 @@
-/* rank - how many components are signal: every selector that eigenvalues, n and p can answer, and parallel analysis.
+/* rank - how many components are signal: every selector that eigenvalues, n and p can answer (parallel.h asks the data).
  *
  * eig holds n_eig eigenvalues of a covariance matrix, descending, >= 0; n is the number of spectra that took part, p the number
  * of channels (hs_pca: n_rows_free, n_chan_free); eigenvalues beyond n_eig are zero. All are pure functions, free of scale:
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "math/moments.h"
+#include "base/err.h"
 
 /* Sequential test of the largest remaining eigenvalue against the Tracy-Widom law of noise (Johnstone, Ann. Stat. 29, 2001,
  * 295; Kritchman and Nadler, Chemom. Intell. Lab. Syst. 94, 2008, 19), level 1 % (HS_TW_1) or 5 % (HS_TW_5). */
@@ -42,15 +42,6 @@ size_t hs_rank_bic(const double *eig, size_t n_eig, size_t n, size_t p);
  * the first and the 21st (or last) ratio; counted from zero, plus one. On a clear knee that is the first component of noise,
  * one more than the rank. */
 size_t hs_rank_elbow(const double *eig, size_t n_eig);
-
-/* Horn's parallel analysis (Psychometrika 30, 1965, 179) on at most 4096 rows chosen at random: components whose variance
- * exceeds the 95 % quantile of 20 data sets in which every channel is shuffled on its own. frame (of moments or pca) says how
- * rows are scaled and centred; when it does not centre, shuffling cannot touch the mean, so the first component is taken for
- * granted and removed before the comparison. Costs 21 products and eigenvalue problems of order min(sampled rows, n_chan), on
- * 2048 rows when there are more than 2048 channels, and a copy of the sample for each of up to 8 threads. Random numbers
- * depend on seed, round and channel alone. */
-int hs_rank_parallel(
-	struct hs_rowsource *rows, const struct hs_row_frame *frame, uint64_t seed, size_t *rank, struct hs_err *err);
 
 #define HS_RANK_UNKNOWN SIZE_MAX
 struct hs_ranks {

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "math/parallel.h"
 #include "math/pca.h"
 #include "tap.h"
 
