@@ -65,7 +65,8 @@ struct hs_blu {
 struct hs_blu_options hs_blu_defaults(void);
 
 /* Errors: HS_USAGE for k = 0 or options out of range; HS_BAD_DATA for endmembers that are not finite, no usable row, other
- * channels; HS_SYSTEM. out is released by the caller, also after failure. Two passes over the rows. */
+ * channels; HS_SYSTEM. out is released by the caller, also after failure. Rows whose squares are beyond
+ * float64 take no part. Two passes over the rows. */
 int hs_blu(struct hs_rowsource *rows, const double *spectra, size_t k, const struct hs_blu_options *options, struct hs_blu *out,
 	struct hs_err *err);
 void hs_blu_release(struct hs_blu *out);
