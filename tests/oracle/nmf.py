@@ -99,8 +99,8 @@ def counts():
         ok(abs(r.objective / d - 1) < 1e-10, "%s: divergence %.10g, says %.10g" % (name, d, r.objective))
         best = np.inf
         for i in range(3):
-            m = NMF(4, init="nndsvda" if i == 0 else "random", random_state=i, solver="mu", beta_loss="kullback-leibler", tol=1e-6,
-                    max_iter=500)
+            m = NMF(4, init="nndsvda" if i == 0 else "random", random_state=i, solver="mu", beta_loss="kullback-leibler",
+                    tol=1e-6, max_iter=500)
             best = min(best, divergence(x, m.fit_transform(x) @ m.components_))
         ok(d <= 1.0005 * best, "%s: divergence %.8g, scikit-learn's best %.8g" % (name, d, best))
 
@@ -112,7 +112,8 @@ def penalties():
         b = np.linalg.norm(r.h, axis=1)
         f = np.sum((x - r.w @ r.h) ** 2) / 2 + sparse * np.sqrt(np.sum(x ** 2) / len(x)) * np.sum(r.w.sum(0) * b)
         f += smooth / 2 * np.sum(np.sum(r.w ** 2, 0) * np.sum(np.diff(r.h, 2) ** 2, 1))
-        ok(abs(r.objective / f - 1) < 1e-10, "sparse %g, smooth %g: objective %.10g, says %.10g" % (sparse, smooth, f, r.objective))
+        ok(abs(r.objective / f - 1) < 1e-10, "sparse %g, smooth %g: objective %.10g, says %.10g" %
+           (sparse, smooth, f, r.objective))
         ok(np.all(np.diff(r.trace) <= 0) and r.status == 0, "sparse %g, smooth %g: converged" % (sparse, smooth))
     r = Result(x, 3, sum=1, tol=1e-7)
     ok(np.abs(r.w.sum(1) - 1).max() < 1e-12, "sums of one")
