@@ -271,9 +271,37 @@ static bool before(const struct candidate *x, const struct candidate *y)
 	return x->d2 != y->d2 ? x->d2 < y->d2 : x->a != y->a ? x->a < y->a : x->b < y->b;
 }
 
+static void sift_down(struct candidate *heap, size_t n, size_t i, struct candidate c)
+{
+	for (size_t child; (child = 2 * i + 1) < n; i = child) {
+		if (child + 1 < n && before(heap + child + 1, heap + child))
+			child++;
+		if (!before(heap + child, &c))
+			break;
+		heap[i] = heap[child];
+	}
+	heap[i] = c;
+}
+
+/* Takes out the candidates whose clusters are gone: what is left are pairs that touch, never more than there were at first. The
+ * order in which candidates come out does not depend on it. */
+static void sweep(struct touching *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->n_heap; i++)
+		if (t->place[t->heap[i].a] != HS_NO_POINT && t->place[t->heap[i].b] != HS_NO_POINT)
+			t->heap[n++] = t->heap[i];
+	t->n_heap = n;
+	for (size_t i = n / 2; i-- > 0;)
+		sift_down(t->heap, n, i, t->heap[i]);
+}
+
 static int push(struct touching *t, struct candidate c, struct hs_err *err)
 {
-	if (t->n_heap == t->room) {
+	const bool full = t->n_heap == t->room;
+	if (full)
+		sweep(t);
+	if (full && t->n_heap >= t->room / 3 * 2) {
 		const size_t room = t->room ? t->room + t->room / 2 + 16 : 1024;
 		struct candidate *grown = realloc(t->heap, room * sizeof *grown);
 		if (!grown)
@@ -290,16 +318,8 @@ static int push(struct touching *t, struct candidate c, struct hs_err *err)
 
 static struct candidate pop(struct touching *t)
 {
-	const struct candidate top = t->heap[0], c = t->heap[--t->n_heap];
-	size_t i = 0;
-	for (size_t child; (child = 2 * i + 1) < t->n_heap; i = child) {
-		if (child + 1 < t->n_heap && before(t->heap + child + 1, t->heap + child))
-			child++;
-		if (!before(t->heap + child, &c))
-			break;
-		t->heap[i] = t->heap[child];
-	}
-	t->heap[i] = c;
+	const struct candidate top = t->heap[0], last = t->heap[--t->n_heap];
+	sift_down(t->heap, t->n_heap, 0, last);
 	return top;
 }
 
