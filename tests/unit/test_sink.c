@@ -4,9 +4,12 @@
 
 #include <fcntl.h>
 #include <hdf5.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -217,6 +220,57 @@ static void test_failures(void)
 	free(row);
 }
 
+/* Writes with at most so many bytes of file, in a child: its status, or -1 when it died. */
+static int write_within(rlim_t bytes, bool raw)
+{
+	int status;
+	const pid_t child = fork();
+	if (child == 0) {
+		const struct rlimit limit = { bytes, bytes };
+		const size_t n[] = { 30, 30, 100 };
+		const struct hs_out_options options = { .path = path, .force = true, .raw = raw, .threads = 2, .title = "test" };
+		struct hs_signal s;
+		struct hs_err err = { 0 };
+		struct hs_out *out = NULL;
+		struct hs_sink *sink = NULL;
+		struct hs_rng rng;
+		float *rows = hs_must_alloc(900 * 100, sizeof *rows);
+		hs_rng_init(&rng, 1, 1, 1);
+		for (size_t i = 0; i < 90000; i++)
+			rows[i] = (float)hs_rng_uniform(&rng);
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		describe(&s, HS_F32, 3, 1, n);
+		if (hs_out_open(&out, &options, &err) == 0 && hs_out_stream(out, HS_AT_ENTRY, &s, false, NULL, &sink, &err) == 0) {
+			if (hs_out_put(sink, rows, 900, &err) == 0 || hs_failed(&err))
+				hs_out_end_stream(out, sink, &err);
+			if (!hs_failed(&err))
+				hs_out_commit(out, &err);
+			else
+				hs_out_abandon(out);
+		} else if (out) {
+			hs_out_abandon(out);
+		}
+		_exit(err.status);
+	}
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_no_space(void)
+{
+	struct stat st;
+	char part[80];
+	snprintf(part, sizeof part, "%s.part", path);
+	for (int raw = 0; raw < 2; raw++)
+		for (rlim_t kib = 1; kib <= 256; kib *= 4) {
+			unlink(path);
+			const int status = write_within(kib << 10, raw);
+			tap_ok(status == HS_SYSTEM && stat(path, &st) < 0 && stat(part, &st) < 0,
+				"no space after %lu KiB%s: status 4 (%d), nothing left", (unsigned long)kib, raw ? ", unfiltered" : "", status);
+		}
+	tap_ok(write_within(4 << 20, false) == 0 && stat(path, &st) == 0, "with space it is written");
+}
+
 int main(void)
 {
 	if (!mkdtemp(folder))
@@ -226,6 +280,7 @@ int main(void)
 	test_layouts();
 	test_chunks();
 	test_failures();
+	test_no_space();
 	unlink(path);
 	rmdir(folder);
 	return tap_done();
