@@ -116,7 +116,8 @@ static void test_nothing(void)
 					const int verdict = hs_group(rows, &o, &g, &err);
 					const bool usable = kind && !angle;
 					if (verdict < 0 || (g.n_used > 0) != usable || g.k > 1 || (!usable && g.label[0] != -1)) {
-						printf("# method %d angle %d k %zu kind %d: %d %zu %zu %s\n", m, angle, o.k, kind, verdict, g.n_used, g.k, err.text);
+						printf("# method %d angle %d k %zu kind %d: %d %zu %zu %s\n", m, angle, o.k, kind, verdict, g.n_used,
+							g.k, err.text);
 						wrong++;
 						err = (struct hs_err){ 0 };
 					}
@@ -190,7 +191,8 @@ static void test_partition(void)
 	label = malloc(7 * sizeof *label);
 	memcpy(label, given, sizeof given);
 	label[2] = 9;
-	tap_ok(hs_partition_init(&part, rows, label, 5, &err) < 0 && err.status == HS_BUG && !part.label, "a label out of range is caught");
+	tap_ok(hs_partition_init(&part, rows, label, 5, &err) < 0 && err.status == HS_BUG && !part.label,
+		"a label out of range is caught");
 	hs_array_rows_free(rows);
 }
 

@@ -37,7 +37,8 @@ static void test_run(void)
 	hs_par_set_threads(1);
 	int verdict = hs_minibatch_run(rows, &o, &one, &err);
 	hs_adjusted_rand(truth, one.label, n, &ari, &err);
-	tap_ok(verdict == 0 && one.k == k && one.n_used == n - 1 && one.label[5] == -1 && ari > 0.999 && one.status == HS_KMEANS_CONVERGED,
+	tap_ok(verdict == 0 && one.k == k && one.n_used == n - 1 && one.label[5] == -1 && ari > 0.999 &&
+			one.status == HS_KMEANS_CONVERGED,
 		"sorted blobs: adjusted Rand index %.4f in %zu passes", ari, one.n_iter);
 	hs_par_set_threads(3);
 	hs_minibatch_run(rows, &o, &many, &err);

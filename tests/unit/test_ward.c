@@ -229,7 +229,8 @@ static void test_corners(void)
 	const struct hs_ward_options o = { 0 }, stopping = { .stop = at_once };
 	double same[20] = { 0 }, huge[2] = { -1e300, 1e300 };
 	int32_t label[20];
-	tap_ok(hs_ward(same, 1, 1, &o, &tree, &err) == 0 && tree.n == 1 && hs_dendrogram_cut(&tree, 3, label, &err) == 1 && label[0] == 0,
+	tap_ok(hs_ward(same, 1, 1, &o, &tree, &err) == 0 && tree.n == 1 && hs_dendrogram_cut(&tree, 3, label, &err) == 1 &&
+			label[0] == 0,
 		"one point");
 	hs_dendrogram_release(&tree);
 	tap_ok(hs_ward(same, 10, 2, &o, &tree, &err) == 0 && tree.merge[8].height == 0 && is_tree(&tree, NULL) &&
@@ -257,7 +258,8 @@ static int oracle(char **argv)
 	fclose(f);
 	for (size_t i = 0; i < n; i++)
 		point[i] = i;
-	size_t *edge = atoi(argv[4]) ? hs_grid_edges(point, 1, strtoul(argv[5], NULL, 10), strtoul(argv[6], NULL, 10), &n_edges, &err) : NULL;
+	const size_t n_y = strtoul(argv[5], NULL, 10), n_x = strtoul(argv[6], NULL, 10);
+	size_t *edge = atoi(argv[4]) ? hs_grid_edges(point, 1, n_y, n_x, &n_edges, &err) : NULL;
 	if ((edge ? hs_ward_connected(x, n, d, edge, n_edges, &o, &tree, &err) : hs_ward(x, n, d, &o, &tree, &err)) < 0)
 		return 1;
 	for (size_t i = 0; i + 1 < n; i++)
