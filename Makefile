@@ -34,7 +34,7 @@ MODELS  := $(patsubst common/physics/%.c,%,$(sort $(shell grep -l '^const struct
 
 OPS     := $(patsubst common/prep/%.c,%,$(sort $(shell grep -l '^const struct hs_op hs_op_' common/prep/*.c 2>/dev/null)))
 
-.PHONY: all units help test check check-unit lint floors format bench fuzz fuzzers install clean
+.PHONY: all units help test check check-unit lint floors format bench bench-accuracy fuzz fuzzers install clean
 all: $(BINS)          ## build every tool
 
 help:                 ## this list
@@ -118,6 +118,9 @@ format:               ## lay out the lines touched since HEAD (git clang-format)
 
 bench: all            ## ratios to the machine's floors and to scikit-learn (BENCH_SIZE=64x64x256 for a quick look)
 	BUILD=$(BUILD) scripts/bench
+
+bench-accuracy: all   ## how near unmixing comes to the truth, by dose (BENCH_SEEDS=1 for a quick look)
+	BUILD=$(BUILD) scripts/bench-accuracy
 
 fuzz:                 ## build the fuzzers into build-fuzz/fuzz
 	$(MAKE) BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' SAN=fuzzer-no-link,address,undefined fuzzers
