@@ -103,16 +103,19 @@ int main(void)
 	tap_ok(access(part, F_OK) < 0 && access(output, F_OK) < 0, "nothing is left of the output");
 
 	status = end_of(one, 0, fault_of_ours, output, text);
-	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV && !*text, "a fault of ours is a signal (%x) %s", (unsigned)status, text);
+	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV && !*text, "a fault of ours is a signal (%x) %s", (unsigned)status,
+		text);
 	unlink(part);
 	status = end_of(one, 0, fault_in_callback, NULL, text);
-	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV && !*text, "also below a call of HDF5 (%x) %s", (unsigned)status, text);
+	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV && !*text, "also below a call of HDF5 (%x) %s", (unsigned)status,
+		text);
 	status = end_of(one, 0, abort, NULL, text);
 	tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "so is abort() (%x)", (unsigned)status);
 	status = end_of(one, 1, fault_in_hdf5, NULL, text);
 	tap_ok(WIFSIGNALED(status), "with no file open it is ours too (%x)", (unsigned)status);
 	status = end_of(two, 1, fault_in_hdf5, NULL, text);
-	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == HS_BAD_DATA && strstr(text, "'second.h5'"), "the file that is still open is named");
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == HS_BAD_DATA && strstr(text, "'second.h5'"),
+		"the file that is still open is named");
 	status = end_of(two, 2, nothing, NULL, text);
 	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == 0 && !*text, "without a fault nothing happens");
 	rmdir(dir);

@@ -1,5 +1,5 @@
-/* Every kind of data the container knows (hsdata(5)), written by nxwrite and read back by nxread: values, axes, coordinates, mask,
- * fill value, companions and what is said about them. */
+/* Every kind of data the container knows (hsdata(5)), written by nxwrite and read back by nxread: values, axes, coordinates,
+ * mask, fill value, companions and what is said about them. */
 #include "store/nxwrite.h"
 
 #include <math.h>
