@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-enum { MOST = 40 };
+enum { MOST = 24 };
 
 struct branch {                       /* a node that is drawn: a branch at the foot, or a merge of two that are */
 	double x, height;             /* x in branches, from 0.5 */

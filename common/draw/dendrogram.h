@@ -13,7 +13,7 @@ struct hs_dendrogram_plot {
 	size_t n;                     /* leaves; at least 2 */
 	const double *left, *right, *height, *size;   /* n - 1; whole numbers as double */
 	size_t n_clusters;            /* the last n_clusters - 1 merges join clusters; the largest cluster has the first colour */
-	size_t most;                  /* branches drawn; 0: 40 */
+	size_t most;                  /* branches drawn; 0: 24 */
 };
 
 /* HS_BAD_DATA for merges that are no tree: nodes that do not exist yet or are used twice, heights that are not finite. */

@@ -490,7 +490,7 @@ static void test_dendrogram(void)
 	hs_str_release(&out);
 	check_figure("a dendrogram", &panel, 1);
 
-	/* 5000 leaves in a chain: forty branches are drawn */
+	/* 5000 leaves in a chain: the last branches are drawn */
 	enum { N = 5000 };
 	double *v = calloc(4 * N, sizeof *v);
 	for (size_t i = 0; i + 1 < N; i++) {
