@@ -147,6 +147,15 @@ grid() {
 	says "holds no merges"
 }
 
+@test "a tree of merges stands beside the labels, and alone" {
+	hsgen clusters -k 3 --size 24x20x32 --separation 12 | hscluster --method ward -k 3 -o tree.nxs
+	hsplot --terminal tree.nxs > all.txt
+	hsplot --terminal -d dendrogram tree.nxs > tree.txt
+	[[ "$(cat all.txt)" == *dendrogram* && "$(cat tree.txt)" == *dendrogram* ]]
+	hsplot tree.nxs -o all.png && hsplot -k dendrogram -d dendrogram tree.nxs -o tree.png
+	whole all.png && whole tree.png
+}
+
 @test "every shape has a picture: line, frames, 4-D, complex, points, one pixel, one channel, nothing but NaN" {
 	local g energy='e = ("energy", np.linspace(280, 320, 9), "eV", "SPECTRAL")' point='p = ("point", np.arange(30), "1", "POINT_CLOUD")
 coords = [("x", np.arange(30) % 7 * 1., "nm", [0]), ("y", np.arange(30) // 7 * 1., "nm", [0])]'

@@ -94,8 +94,14 @@ static void number_clusters(const struct hs_dendrogram_plot *d, size_t from, int
 
 static struct hs_frame box_frame(const struct state *s)
 {
-	return (struct hs_frame){ .title = s->d.title, .x = { .scale = &s->x, .name = "pixels of a branch", .no_ticks = true },
+	return (struct hs_frame){ .title = s->d.title, .x = { .scale = &s->x, .no_ticks = true },
 		.y = { .scale = &s->y, .name = s->d.height_name } };
+}
+
+/* Room under the box for the sizes, which may be turned. */
+static double sizes_height(struct hs_canvas *c)
+{
+	return hs_canvas_text_width(c, HS_FONT_TICK, "000000") + 8;
 }
 
 static void dendrogram_need(const void *self, struct hs_canvas *c, struct hs_rect cell, struct hs_rect frame, struct hs_need *need)
@@ -103,7 +109,7 @@ static void dendrogram_need(const void *self, struct hs_canvas *c, struct hs_rec
 	const struct state *s = self;
 	const struct hs_frame f = box_frame(s);
 	hs_frame_need(&f, c, cell, frame, need);
-	need->bottom += hs_canvas_text_width(c, HS_FONT_TICK, "000000") + 4;
+	need->bottom += sizes_height(c) + hs_line_px(c, HS_FONT_LABEL);
 	need->min_height = 120;
 }
 
@@ -169,6 +175,8 @@ static int dendrogram_draw(const void *self, struct hs_canvas *c, struct hs_rect
 	const struct hs_frame f = box_frame(s);
 	hs_frame_draw(&f, c, cell, frame);
 	draw_sizes(s, c, frame);
+	hs_canvas_text(c, HS_FONT_LABEL, HS_UPRIGHT, hs_black, frame.x + frame.w / 2, frame.y + frame.h + sizes_height(c), 0.5, 0,
+		"Pixels of a branch");
 	return 0;
 }
 
