@@ -301,6 +301,34 @@ assert len(np.unique(result(0, "labels"))) == 6'
 	gives 0 hscluster -k 2 -r 1 --deadline 10min scene.nxs -f -o out.nxs
 }
 
+@test "--deadline: every method ends with what there is, status 5" {
+	local method
+	hsgen clusters -k 5 --size 150x130x8 --separation 20 -o scene.nxs
+	for method in gmm ward dbscan hdbscan spectral minibatch; do
+		gives 5 hscluster --method $method --deadline 1ms scene.nxs --report report.json -f -o out.nxs
+		says "stopped by --deadline"
+		jq -e '.status == "stopped"' report.json
+		check out.nxs
+	done
+}
+
+@test "every method: the same from a pipe, from big-endian numbers and with the channels first" {
+	local method
+	groups
+	need_python h5py
+	"$PYTHON" -c 'import h5py, numpy as np
+x = h5py.File("scene.nxs")["entry/data/data"][()]
+np.save("turned.npy", np.moveaxis(x, 2, 0).astype(">f4"))'
+	hsload -a energy,y,x turned.npy -o turned.nxs
+	for method in gmm ward dbscan hdbscan spectral minibatch; do
+		hscluster -q --method $method --k-max 5 scene.nxs -f -o out.nxs
+		hscluster -q --method $method --k-max 5 < scene.nxs > pipe.nxs
+		same_results out.nxs pipe.nxs
+		hscluster -q --method $method --k-max 5 turned.nxs -f -o turned_out.nxs
+		numbers out.nxs turned_out.nxs 'assert np.array_equal(result(0, "labels"), result(1, "labels"))'
+	done
+}
+
 # -------------------------------------------------------------------- data without groups
 
 # ends STATUS LABELS OPTIONS...: with in.nxs; LABELS is how many clusters come out
