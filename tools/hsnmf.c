@@ -1,6 +1,7 @@
 /* hsnmf - spectra and maps without negative values whose products add up to a data set. See hsnmf(1). */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -127,6 +128,13 @@ static void report(struct hs_run *run, void *result)
 
 /* ------------------------------------------------------------------ results */
 
+/* The unit of squared errors; caller frees. Divergences have none. */
+static char *squared(const struct hs_pixels *px, bool poisson)
+{
+	const char *units = px->signal->units;
+	return poisson || !strcmp(units, "1") ? hs_must_dup("1") : hs_must_printf(strpbrk(units, " */.^") ? "(%s)^2" : "%s^2", units);
+}
+
 static int write_factors(struct hs_out *out, const struct hs_pixels *px, const struct analysis *a, struct hs_err *err)
 {
 	static const char *const comments[2][2] = {
@@ -134,6 +142,7 @@ static int write_factors(struct hs_out *out, const struct hs_pixels *px, const s
 		{ "not converged; share of the endmember, 1 in all", "share of the endmember, 1 in all" } };
 	const struct hs_nmf *f = &a->found;
 	const struct hs_signal *s = px->signal;
+	char *units = squared(px, a->poisson);
 	const struct hs_factors factors = { .k = f->k, .component = "endmember", .maps = "abundances",
 		.map_quantity = a->fractions ? "abundance" : s->quantity, .map_units = a->fractions ? "1" : s->units,
 		.map_comment = comments[a->fractions][finished(a)], .map = { .value = f->w }, .spectra = "endmembers",
@@ -141,8 +150,10 @@ static int write_factors(struct hs_out *out, const struct hs_pixels *px, const s
 		.spectrum_comment = a->fractions ? "order: by sum over all values; scale: that of the data" :
 			"order: by sum over all values; scale: mean 1",
 		.spectrum = f->h, .objective = a->poisson ? "Kullback-Leibler divergence" : "half squared error",
-		.objective_units = "1", .n_iter = f->n_trace, .trace = f->trace };
-	return hs_factors_put(out, px, &factors, err);
+		.objective_units = units, .n_iter = f->n_trace, .trace = f->trace };
+	const int verdict = hs_factors_put(out, px, &factors, err);
+	free(units);
+	return verdict;
 }
 
 static int write_residual(struct hs_out *out, const struct hs_pixels *px, const struct hs_nmf *f, struct hs_err *err)
@@ -168,7 +179,11 @@ static int write_choice(struct hs_out *out, const struct hs_pixels *px, const st
 	struct hs_signal s;
 	if (!v)
 		return -1;
-	hs_pixels_series(px, &s, "choice", a->poisson ? "held-out deviance" : "held-out squared error", "1", HS_F64, "components", t->n);
+	char *units = squared(px, a->poisson);
+	hs_pixels_series(px, &s, "choice", a->poisson ? "held-out deviance" : "held-out squared error", units, HS_F64, "components",
+		t->n);
+	free(units);
+	s.log_scale = !a->poisson;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct hs_nmf_rank_row *r = &t->row[i];
 		s.axis[0].value[i] = (double)r->k;
@@ -177,8 +192,8 @@ static int write_choice(struct hs_out *out, const struct hs_pixels *px, const st
 		v[2 * t->n + i] = r->fit;
 		v[3 * t->n + i] = r->beyond;
 	}
-	const struct hs_column columns[] = { { "stability", "1", v + t->n }, { "fit", "1", v + 2 * t->n },
-		{ "difference_error", "1", v + 3 * t->n } };
+	const struct hs_column columns[] = { { "stability", "1", v + t->n }, { "fit", s.units, v + 2 * t->n },
+		{ "difference_error", s.units, v + 3 * t->n } };
 	const struct hs_extras extras = { .n_columns = HS_LEN(columns), .column = columns,
 		.comment = "mean error of a tenth of the values, which the factors did not see" };
 	const int verdict = hs_session_put(out, &s, v, &extras, err);
