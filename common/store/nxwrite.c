@@ -1,5 +1,6 @@
 #include "store/nxwrite.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -545,6 +546,7 @@ int hs_out_carry(struct hs_out *out, struct hs_in *in, bool with_data, struct hs
 	size_t n = 0;
 	int bad = 0;
 	char **child = hs_h5_children(from, "/entry", &n);
+	errno = 0;
 	for (size_t i = 0; i < n && !bad; i++) {
 		char *path = hs_h5_join("/entry", child[i]);
 		bool take = hs_starts(child[i], "process_") || (with_data && is_class(from, path, "NXdata"));
@@ -559,7 +561,9 @@ int hs_out_carry(struct hs_out *out, struct hs_in *in, bool with_data, struct hs
 		free(path);
 	}
 	hs_h5_free_list(child, n);
-	return bad ? hs_h5_fail(err, HS_SYSTEM, "cannot carry over what '%s' holds", from->name) : 0;
+	/* a copy reads and writes: when the system did not refuse, it is the input that is damaged */
+	const bool refused = errno == ENOSPC || errno == EFBIG || errno == EDQUOT || errno == EIO;
+	return bad ? hs_h5_fail(err, refused ? HS_SYSTEM : HS_BAD_DATA, "cannot carry over what '%s' holds", from->name) : 0;
 }
 
 /* ------------------------------------------------------------------ history */
