@@ -14,7 +14,7 @@ enum { MOST_ROUNDS = 50, FREE_ROUNDS = 8, MEDIAN_ROUNDS = 8 };
 #define CUT 4.685
 #define TO_SIGMA 1.4826               /* median absolute deviation -> standard deviation of normal numbers */
 #define SETTLED 1e-3
-#define NEAR 1e-6                     /* of the median norm: distances below are as good as this one */
+#define NEAR 1e-6                     /* of a typical row: differences below are rounding */
 
 struct search {
 	struct hs_robust *r;
@@ -22,6 +22,7 @@ struct search {
 	const struct hs_pca_how *how;
 	struct hs_row_frame frame;    /* of the weighted rows; owns its arrays */
 	double sum;                   /* of the weights */
+	double typical;               /* median norm of a row about the spatial median */
 	double *norm;                 /* n_rows: what is looked at, NaN for rows not used */
 	double *sorted;               /* n_rows */
 	double *fit;                  /* wave x block_rows x k */
@@ -110,7 +111,7 @@ static int spherical(struct search *q, struct hs_err *err)
 	for (size_t round = 0; round <= rounds; round++) {
 		if (centre(q, err) < 0 || distances(q, NULL, 0, err) < 0)
 			return -1;
-		const double middle = median_of(q, q->norm, 0);
+		const double middle = q->typical = median_of(q, q->norm, 0);
 		for (size_t i = 0; i < q->rows->n_rows; i++) {
 			const double ratio = middle > 0 ? fmax(q->norm[i] / middle, 1e-3) : 1;
 			w[i] = isnan(q->norm[i]) ? NAN : round < rounds ? 1 / ratio : 1 / (ratio * ratio);
@@ -172,7 +173,8 @@ static double judge(struct search *q)
 	double moved = 0, size = 0;
 	for (size_t j = 0; j < q->frame.n_chan; j++)
 		size += q->frame.poisson ? 0 : fabs(q->frame.mean[j]) / (double)q->frame.n_chan;
-	const double scale = fmax(spread, NEAR * fmax(middle, 1e-6 * size));
+	/* what rounding leaves of rows that the components describe entirely is no scale to judge by */
+	const double digits = q->rows->type == HS_ROW_F32 ? 1e-7 : 1e-15, scale = fmax(fmax(spread, NEAR * q->typical), digits * size);
 	r->n_outliers = 0;
 	for (size_t i = 0; i < q->rows->n_rows; i++) {
 		if (isnan(q->norm[i])) {
