@@ -106,22 +106,42 @@ static void outbox_take_back(struct outbox *o)
 	o->given = 0;
 }
 
-/* Row i of the outbox from float64. */
-static void outbox_set(struct outbox *o, size_t i, const double *value, bool skip)
+/* A value that became infinite or NaN makes its row one to skip. */
+static bool all_finite(const double *x, size_t n)
 {
-	o->skip[i] = skip;
-	if (o->type == HS_ROW_F64) {
-		double *to = (double *)(void *)o->x + i * o->n_chan;
-		if (skip && !value)
-			for (size_t j = 0; j < o->n_chan; j++)
-				to[j] = NAN;
-		else
-			memcpy(to, value, o->n_chan * sizeof *to);
-		return;
+	double sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += x[i] * 0;
+	return sum == 0;
+}
+
+/* The same in float32, where a value may become infinite that was none. */
+static bool narrow(const double *from, float *to, size_t n)
+{
+	float sum = 0;
+	for (size_t i = 0; i < n; i++) {
+		to[i] = (float)from[i];
+		sum += to[i] * 0;
 	}
-	float *to = (float *)(void *)o->x + i * o->n_chan;
-	for (size_t j = 0; j < o->n_chan; j++)
-		to[j] = skip && !value ? NAN : (float)value[j];
+	return sum == 0;
+}
+
+/* Row i of the outbox from float64; NaN and skipped when value is NULL or does not fit: a file between two stages would lead to the
+ * same. */
+static void outbox_set(struct outbox *o, size_t i, const double *value)
+{
+	const size_t n = o->n_chan;
+	double *wide = (double *)(void *)o->x + i * n;
+	float *small = (float *)(void *)o->x + i * n;
+	const bool f64 = o->type == HS_ROW_F64;
+	o->skip[i] = !(value && (f64 ? all_finite(value, n) : narrow(value, small, n)));
+	if (!o->skip[i] && f64)
+		memcpy(wide, value, n * sizeof *wide);
+	for (size_t j = 0; o->skip[i] && j < n; j++)
+		if (f64)
+			wide[j] = NAN;
+		else
+			small[j] = NAN;
 }
 
 /* Whole blocks, or all that is left when no more will come. */
@@ -135,15 +155,6 @@ static bool outbox_give(struct outbox *o, bool last, struct hs_batch *batch)
 		.first_row = o->first_row, .n_rows = n, .x = o->x, .skip = o->skip };
 	o->given = n;
 	return true;
-}
-
-/* A value that became infinite or NaN makes its row one to skip. */
-static bool all_finite(const double *x, size_t n)
-{
-	double sum = 0;
-	for (size_t i = 0; i < n; i++)
-		sum += x[i] * 0;
-	return sum == 0;
 }
 
 /* ------------------------------------------------------------------ row by row */
@@ -181,9 +192,9 @@ static int rows_next(struct hs_rowsource *source, struct hs_batch *batch, struct
 			bool good = !b.skip[i];
 			if (good) {
 				hs_block_row(&b, i, false, x);
-				good = s->fn(s->state, b.first_row + i, x, y, y + n_out) && all_finite(y, n_out);
+				good = s->fn(s->state, b.first_row + i, x, y, y + n_out);
 			}
-			outbox_set(&s->out, s->out.n + i, good ? y : NULL, !good);
+			outbox_set(&s->out, s->out.n + i, good ? y : NULL);
 		}
 		s->in.at += n;
 		s->out.n += n;
@@ -291,10 +302,8 @@ static void make_line(struct by_lines *s, size_t number, size_t place)
 	const struct hs_lines lines = { .n_x = s->n_x, .n_y = s->n_y, .n_chan = n_chan, .reach = s->reach, .image = number / s->n_y, .y = y,
 		.line = line, .skip = skip };
 	s->fn(s->state, &lines, out, out_skip, out + width);
-	for (size_t i = 0; i < s->n_x; i++) {
-		const bool bad = out_skip[i] || !all_finite(out + i * n_chan, n_chan);
-		outbox_set(&s->out, place + i, bad ? NULL : out + i * n_chan, bad);
-	}
+	for (size_t i = 0; i < s->n_x; i++)
+		outbox_set(&s->out, place + i, out_skip[i] ? NULL : out + i * n_chan);
 	free(line);
 	free(skip);
 }
@@ -387,7 +396,7 @@ static void give_complete(struct gathered *s)
 		double *sum = s->sum + slot * n_chan;
 		for (size_t j = 0; s->mean && s->n[slot] > 1 && j < n_chan; j++)
 			sum[j] /= s->n[slot];
-		outbox_set(&s->out, s->out.n++, s->n[slot] > 0 ? sum : NULL, !(s->n[slot] > 0));
+		outbox_set(&s->out, s->out.n++, s->n[slot] > 0 ? sum : NULL);
 		memset(sum, 0, n_chan * sizeof *sum);
 		s->n[slot] = 0;
 	}
