@@ -43,22 +43,50 @@ struct way {
 
 /* ------------------------------------------------------------------ the compressed problem */
 
-/* Directions from the rows without gaps, or, when these are few, from all with their gaps filled. */
-static int directions(struct hs_nmf_data *data, size_t r, struct hs_pca *pca, struct hs_err *err)
+static size_t count_open(const struct hs_nmf_data *data)
+{
+	size_t n = data->rows->n_rows;
+	for (size_t i = 0; data->opt->mask && i < data->rows->n_rows; i++)
+		n -= data->opt->mask[i] != 0;
+	return n;
+}
+
+/* Second moments of the rows without gaps, or, when these are few, of all with their gaps filled. Whether there are gaps shows in
+ * how many rows the moments could use: only then the data are read once more for it. */
+static int moments(struct hs_nmf_data *data, struct hs_moments *m, struct hs_rowsource **filled, struct hs_err *err)
 {
 	const struct hs_moments_options how = { .centre = HS_CENTRE_NONE };
-	struct hs_moments m = { 0 };
-	struct hs_rowsource *rows = data->rows, *filled = NULL;
-	if (data->n_gaps > data->n_used / 2) {
-		filled = hs_nmf_filled_new(data, err);
-		if (!filled)
-			return -1;
-		rows = filled;
-	}
-	int verdict = hs_moments_init(&m, rows, &how, err);
-	if (verdict == 0)
-		verdict = hs_pca_init(pca, &m, rows, r, err);
+	struct hs_err whole = { 0 };
+	const int verdict = hs_moments_init(m, data->rows, &how, &whole);
 	data->n_passes++;
+	if (verdict == 0 && m->n_used == count_open(data))
+		return 0;
+	if (verdict < 0 && whole.status != HS_BAD_DATA) {
+		*err = whole;
+		return -1;
+	}
+	if (hs_nmf_survey(data, NULL, true, err) < 0)
+		return -1;
+	if (data->n_gaps <= data->n_used / 2) {
+		*err = whole;
+		return verdict;
+	}
+	hs_moments_release(m);
+	*filled = hs_nmf_filled_new(data, err);
+	data->n_passes++;
+	return *filled ? hs_moments_init(m, *filled, &how, err) : -1;
+}
+
+static int directions(struct hs_nmf_data *data, size_t r, struct hs_pca *pca, struct hs_err *err)
+{
+	struct hs_moments m = { 0 };
+	struct hs_rowsource *filled = NULL;
+	int verdict = moments(data, &m, &filled, err);
+	for (size_t i = 0; verdict == 0 && i < m.size; i++)
+		if (!isfinite(m.matrix[i * m.size + i]))
+			verdict = hs_fail(err, HS_BAD_DATA, "values are too large: their squares overflow");
+	if (verdict == 0)
+		verdict = hs_pca_init(pca, &m, filled ? filled : data->rows, r, err);
 	hs_moments_release(&m);
 	hs_nmf_filled_free(filled);
 	return verdict;
@@ -68,9 +96,7 @@ int hs_nmf_compress(struct hs_nmf_data *data, size_t r, size_t extra, struct hs_
 {
 	const size_t p = data->rows->n_chan;
 	struct hs_pca pca = { 0 };
-	int verdict = hs_nmf_survey(data, NULL, true, err);
-	if (verdict == 0)
-		verdict = directions(data, r, &pca, err);
+	int verdict = directions(data, r, &pca, err);
 	if (verdict == 0) {
 		size_t rank = 0;
 		while (rank < pca.n_comp && pca.eigenvalue[rank] > 1e-15 * pca.eigenvalue[0])
