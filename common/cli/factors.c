@@ -84,11 +84,15 @@ static int put_mean(struct hs_out *out, const struct hs_pixels *px, const struct
 static int put_residual(struct hs_out *out, const struct hs_pixels *px, const struct hs_factors *f, struct hs_err *err)
 {
 	static const struct hs_extras comment = { .comment = "root mean square over channels of data minus model" };
-	const struct hs_factor_rows rows = { .value = f->residual };
+	float *v = hs_alloc(px->n_pix, sizeof *v, err);
 	struct hs_signal s;
+	if (!v)
+		return -1;
+	for (size_t i = 0; i < px->n_pix; i++)
+		v[i] = (float)f->residual[i];
 	hs_pixels_map(px, &s, "residual", "residual", px->signal->units, HS_F32);
-	const int verdict = hs_factors_stream(out, HS_AT_STEP, &s, false, &comment, &rows, px->n_pix, err);
-	hs_signal_release(&s);
+	const int verdict = hs_session_put(out, &s, v, &comment, err);
+	free(v);
 	return verdict;
 }
 

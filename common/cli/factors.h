@@ -46,7 +46,7 @@ struct hs_factors {
 
 int hs_factors_put(struct hs_out *out, const struct hs_pixels *px, const struct hs_factors *f, struct hs_err *err);
 
-/* A pass whose rows go straight into a float32 signal of the file: maps (components_first), a denoised cube. */
+/* A pass whose rows go straight into a float32 signal of the file: maps (components_first), or a cube of pixels with spectra. */
 int hs_factors_stream(struct hs_out *out, enum hs_out_place place, const struct hs_signal *s, bool components_first,
 	const struct hs_extras *extras, const struct hs_factor_rows *rows, size_t n_rows, struct hs_err *err);
 
