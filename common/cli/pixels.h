@@ -16,7 +16,7 @@ struct hs_pixels {
 	const struct hs_signal *signal;
 	struct hs_values values;
 	struct hs_rows *rows;
-	struct hs_rowsource *source;
+	struct hs_rowsource *source;          /* n_chan values a row; 2 n_chan for complex ones in parts */
 	uint8_t *mask;                        /* combined: the file's pixel_mask and --mask; NULL when all are good */
 	size_t n_pix, n_chan;
 	size_t n_nav, nav[HS_MAX_RANK];       /* which dimensions of the signal are pixels */

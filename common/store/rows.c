@@ -83,6 +83,10 @@ static enum hs_dtype delivered_as(enum hs_rows_as as, enum hs_dtype stored)
 	case HS_AS_F32: return HS_F32;
 	case HS_AS_F64: return HS_F64;
 	case HS_AS_STORED: return stored;
+	case HS_AS_PARTS:
+		if (hs_dtype_is_complex(stored))
+			return stored == HS_C64 ? HS_F32 : HS_F64;
+		/* fall through */
 	default: return stored == HS_F32 || hs_dtype_size(stored) <= 2 ? HS_F32 : HS_F64;
 	}
 }
@@ -111,9 +115,12 @@ int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const st
 		.next = next_rows };
 
 	const size_t n_nav = values->rank - values->sig_rank;
+	const bool in_parts = options->as == HS_AS_PARTS && hs_dtype_is_complex(values->dtype);
+	r->converted = !in_parts && (r->delivered != values->dtype || values->half);
 	bool sane = hs_product(values->n, n_nav, &r->source.n_rows) && hs_product(values->n + n_nav, values->sig_rank,
-		&r->source.n_chan) &&
-		hs_mul(r->source.n_chan, r->element_in > 2 ? r->element_in : hs_dtype_size(values->dtype), &r->row_in) &&
+		&r->stored_chan) &&
+		hs_mul(r->stored_chan, in_parts ? 2 : 1, &r->source.n_chan) &&
+		hs_mul(r->stored_chan, r->element_in > 2 ? r->element_in : hs_dtype_size(values->dtype), &r->row_in) &&
 		hs_mul(r->source.n_chan, r->element_out, &r->row_out);
 	size_t total;                         /* strides are signed */
 	sane = sane && hs_mul(r->source.n_rows, r->row_out > r->row_in ? r->row_out : r->row_in, &total) && total <= PTRDIFF_MAX &&
@@ -125,7 +132,7 @@ int hs_rows_open(struct hs_rows **rows, const struct hs_values *values, const st
 	int verdict = 0;
 	if (!sane)
 		verdict = hs_fail(err, HS_BAD_DATA, "the values are empty or absurdly many");
-	else if (hs_dtype_is_complex(values->dtype) && r->delivered != values->dtype)
+	else if (hs_dtype_is_complex(values->dtype) && r->converted)
 		verdict = hs_fail(err, HS_BAD_DATA, "the values are complex: this needs real ones");
 	if (verdict == 0 && values->kind == HS_VALUES_H5)
 		verdict = hs_rows_open_dataset(r, err);

@@ -19,6 +19,8 @@
 enum hs_rows_as {
 	HS_AS_AUTO,               /* float32 for what fits exactly (float32, float16, 8- and 16-bit integers), else float64 */
 	HS_AS_F32, HS_AS_F64,
+	HS_AS_PARTS,              /* complex values as two channels next to each other, real and imaginary part, of their own
+	                           * precision: n_chan doubles. Real values as with AUTO */
 	HS_AS_STORED              /* untouched, native order; the source's type is meaningless then (dtype says it) */
 };
 

@@ -144,7 +144,7 @@ static bool row_is_bad(const struct hs_rows *r, const unsigned char *row, const 
 /* Rows [i, end) of the slab are in their place, as stored: bytes in native order, converted, looked at. */
 void hs_rows_finish(const struct hs_rows *r, size_t i, size_t end)
 {
-	const size_t n = r->source.n_chan, head = r->source.block_rows;       /* left-over rows end where the slab begins */
+	const size_t n = r->stored_chan, head = r->source.block_rows;         /* left-over rows end where the slab begins */
 	const bool swap = r->way == WAY_RAW ? r->v.big_endian : r->way == WAY_CHUNKS && r->big_endian;
 	const size_t swap_size = hs_dtype_is_complex(r->v.dtype) ? r->element_in / 2 : r->element_in;
 	for (; i < end; i++) {

@@ -237,7 +237,7 @@ int hs_rows_decode(struct hs_rows *r, struct hs_err *err)
 	if (verdict < 0)
 		return -1;
 	/* strips that are still in the cache when they are looked at */
-	const size_t row = r->source.n_chan * r->element_in, strip = row < STRIP_BYTES ? STRIP_BYTES / row : 1, n_strips =
+	const size_t row = r->stored_chan * r->element_in, strip = row < STRIP_BYTES ? STRIP_BYTES / row : 1, n_strips =
 		(s->n_rows + strip - 1) / strip;
 #pragma omp parallel for schedule(dynamic) num_threads(hs_rows_threads(r)) if (n_strips > 1)
 	for (size_t i = 0; i < n_strips; i++) {

@@ -263,9 +263,9 @@ static int fetch_run(struct hs_rows *r, const struct hs_slab *s, struct hs_err *
 	hsize_t start[HS_MAX_RANK];
 	if (r->disk_rank) {
 		H5Sselect_none(space);
-		select_run(r, space, 0, start, corner, s->n_rows * r->source.n_chan);
+		select_run(r, space, 0, start, corner, s->n_rows * r->stored_chan);
 	}
-	const int verdict = read_by_h5(r, space, s->n_rows * r->source.n_chan, r->raw, err);
+	const int verdict = read_by_h5(r, space, s->n_rows * r->stored_chan, r->raw, err);
 	H5Sclose(space);
 	return verdict;
 }
@@ -285,7 +285,7 @@ static int fetch_by_h5(struct hs_rows *r, const struct hs_slab *s, struct hs_err
 	hid_t space = H5Dget_space(r->dataset);
 	if (r->disk_rank)
 		H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
-	const int verdict = read_by_h5(r, space, s->n_rows * r->source.n_chan, r->raw, err);
+	const int verdict = read_by_h5(r, space, s->n_rows * r->stored_chan, r->raw, err);
 	H5Sclose(space);
 	return verdict;
 }

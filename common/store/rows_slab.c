@@ -18,8 +18,7 @@ int hs_rows_plan(struct hs_rows *r, struct hs_err *err)
 	/* a row costs: two batch buffers, its stored form when converted, its packed or file-order form, its part of the
 	 * list of chunks */
 
-	const bool converted = r->delivered != v->dtype || v->half;
-	const uint64_t row_cost = 2 * r->row_out + 2 + (converted ? r->row_in : 0) + (r->way == WAY_CHUNKS || r->way == WAY_H5READ ?
+	const uint64_t row_cost = 2 * r->row_out + 2 + (r->converted ? r->row_in : 0) + (r->way == WAY_CHUNKS || r->way == WAY_H5READ ?
 		r->row_in : 0) +
 		(r->way == WAY_CHUNKS ? r->row_in / r->chunk_bytes * sizeof(struct hs_packed_chunk) : 0);
 	const uint64_t fixed = 2 * r->source.block_rows * r->row_out + (uint64_t)r->decoders * decoder + (r->way == WAY_RAW ?
@@ -74,7 +73,7 @@ int hs_rows_allocate(struct hs_rows *r, struct hs_err *err)
 	for (int i = 0; i < 2; i++)
 		if (!(r->batch[i] = hs_alloc(bytes, 1, err)) || !(r->skip[i] = hs_alloc(rows, 1, err)))
 			return -1;
-	if (r->delivered != r->v.dtype || r->v.half)
+	if (r->converted)
 		if (!(r->stored = hs_alloc(r->slab_rows, r->row_in, err)))
 			return -1;
 	if (r->source.n_rows <= (r->options.memory ? r->options.memory : UINT64_C(256) << 20) / 64 &&

@@ -39,6 +39,8 @@ struct hs_rows {
 	enum hs_way way;
 	enum hs_dtype delivered;
 	size_t element_in, element_out, row_in, row_out;   /* bytes */
+	size_t stored_chan;                   /* values a row has in the file: half of n_chan where complex ones come in parts */
+	bool converted;                       /* bytes as stored are not those that are delivered */
 	size_t n_nav, split, split_step;      /* rows of dimension split a slab has */
 	size_t rows_a_split;                  /* rows of one index of dimension split */
 	size_t slab_rows;                     /* most rows a slab can have */

@@ -879,6 +879,119 @@ static void test_memory(void)
 #endif
 }
 
+/* ------------------------------------------------------------------ complex values in parts */
+
+/* Are the rows of v those of z: pixels x channels x (re, im)? Also with so little memory that there are many slabs, twice. */
+static bool parts_are(const struct hs_values *v, const double *z, size_t n_rows, size_t n_chan, bool wide, struct hs_err *err)
+{
+	static const uint64_t memory[] = { 0, 26 << 20 };
+	bool right = true;
+	for (size_t k = 0; k < HS_LEN(memory) && right; k++) {
+		struct hs_rows *rows;
+		struct hs_batch batch;
+		const struct hs_rows_options options = { .as = HS_AS_PARTS, .memory = memory[k], .threads = 2 };
+		if (hs_rows_open(&rows, v, &options, err) < 0)
+			return false;
+		struct hs_rowsource *s = hs_rows_source(rows);
+		right = s->n_rows == n_rows && s->n_chan == 2 * n_chan && s->type == (wide ? HS_ROW_F64 : HS_ROW_F32);
+		for (int pass = 0; pass < 2 && right; pass++) {
+			size_t next = 0;
+			right = s->rewind(s, err) == 0;
+			while (right && (right = s->next(s, &batch, err) == 0) && batch.n_rows) {
+				for (size_t i = 0; i < batch.n_rows * s->n_chan; i++)
+					right &= (wide ? ((const double *)batch.x)[i] : (double)((const float *)batch.x)[i]) ==
+						z[batch.first_row * s->n_chan + i];
+				next += batch.n_rows;
+			}
+			right &= next == n_rows;
+		}
+		hs_rows_close(rows);
+	}
+	return right;
+}
+
+/* A y x channel cube stored channel first and in other ways: chunked and packed, contiguous, with a gap between the parts, in
+ * either byte order; as rows it is always the same. */
+static void test_parts(void)
+{
+	enum { Y = 9, X = 7, C = 33, ALL = Y * X * C };
+	static const size_t order[] = { 1, 2, 0 };
+	static double z[2 * ALL], stored[2 * ALL];
+	static float stored4[2 * ALL];
+	struct hs_err err = { 0 };
+	for (size_t i = 0; i < ALL; i++)
+		for (size_t part = 0; part < 2; part++) {
+			const size_t pixel = i / C, c = i % C;
+			stored[2 * (c * Y * X + pixel) + part] = z[2 * i + part] = (part ? -0.25 : 0.5) * (double)i + 3;
+			stored4[2 * (c * Y * X + pixel) + part] = (float)z[2 * i + part];
+		}
+	for (int how = 0; how < 16; how++) {
+		const bool wide = how & 1, big = how & 2, gap = how & 4, chunked = how & 8;
+		const hsize_t dims[] = { C, Y, X }, chunk[] = { 8, 4, 3 };
+		hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), space = H5Screate_simple(3, dims, NULL),
+		      dcpl = H5Pcreate(H5P_DATASET_CREATE),
+		      disk = pair("r", "i", wide ? (big ? H5T_IEEE_F64BE : H5T_IEEE_F64LE) : big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE, gap ? 8 : 0),
+		      memory = pair("r", "i", wide ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, 0);
+		if (chunked) {
+			H5Pset_chunk(dcpl, 3, chunk);
+			H5Pset_shuffle(dcpl);
+			H5Pset_deflate(dcpl, 1);
+		}
+		hid_t d = H5Dcreate2(file, "cube", disk, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+		bool right = H5Dwrite(d, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, wide ? (void *)stored : (void *)stored4) >= 0;
+		H5Dclose(d);
+		H5Pclose(dcpl);
+		H5Sclose(space);
+		H5Tclose(disk);
+		H5Tclose(memory);
+		H5Fclose(file);
+		struct hs_h5 *h5 = NULL;
+		struct hs_h5_shape shape;
+		struct hs_values v;
+		const int fd = open(path, O_RDONLY);
+		right = right && hs_h5_open_unguarded(&h5, fd, path, &err) == 0 && hs_h5_shape(h5, "/cube", &shape);
+		if (right) {
+			hs_values_h5(&v, h5, "/cube", shape.dtype, shape.rank, shape.n, 1);
+			hs_values_permute(&v, order, 1);
+			right = parts_are(&v, z, Y * X, C, wide, &err);
+			hs_values_release(&v);
+		}
+		if (h5)
+			hs_h5_close(h5);
+		close(fd);
+		tap_ok(right, "complex values in parts: %s%s%s%s %s", chunked ? "packed chunks" : "contiguous", wide ? ", double" : "",
+			big ? ", big endian" : "", gap ? ", apart" : "", err.text);
+	}
+}
+
+/* A row with a NaN in either part is marked; real values come as ever. */
+static void test_parts_skip(void)
+{
+	static const size_t n[] = { 6, 4 };
+	struct hs_err err = { 0 };
+	struct hs_batch batch = { 0 };
+	for (int kind = 0; kind < 3; kind++) {
+		const enum hs_dtype dtype = kind == 0 ? HS_C64 : kind == 1 ? HS_C128 : HS_I32;
+		struct hs_rows *rows = NULL;
+		struct hs_values v;
+		unsigned char *z = hs_must_alloc(24, 16);
+		if (kind == 0)
+			((float *)(void *)z)[8 * 2 + 5] = NAN;
+		else if (kind == 1)
+			((double *)(void *)z)[8 * 2 + 2] = INFINITY;
+		hs_values_memory(&v, z, dtype, 2, n, 1);
+		bool right = hs_rows_open(&rows, &v, &(struct hs_rows_options){ .as = HS_AS_PARTS }, &err) == 0 &&
+			hs_rows_source(rows)->rewind(hs_rows_source(rows), &err) == 0 &&
+			hs_rows_source(rows)->next(hs_rows_source(rows), &batch, &err) == 0 &&
+			hs_rows_source(rows)->n_chan == (kind < 2 ? 8 : 4) && hs_rows_element(rows) == (kind == 0 ? 4 : 8);
+		for (size_t i = 0; right && i < 6; i++)
+			right = (batch.skip[i] != 0) == (i == 2 && kind < 2);
+		tap_ok(right, "%s in parts: rows that are not finite are marked %s", hs_dtype_name(dtype), err.text);
+		hs_rows_close(rows);
+		hs_values_release(&v);
+	}
+}
+
 int main(void)
 {
 	const int fd = mkstemp(path);
@@ -900,6 +1013,8 @@ int main(void)
 	test_random_strides();
 	test_rare_types();
 	test_skip_more();
+	test_parts();
+	test_parts_skip();
 	test_shrunk();
 	unlink(path);
 	return tap_done();
