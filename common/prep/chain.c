@@ -35,18 +35,21 @@ static const struct hs_op *op_named(const char *name)
 	return hs_op_table[i];
 }
 
-void hs_chain_begin(struct hs_chain *c, const struct hs_signal *signal, struct hs_rowsource *source, const uint8_t *mask)
+void hs_chain_begin(struct hs_chain *c, const struct hs_signal *signal, struct hs_rowsource *source, const uint8_t *mask,
+	const struct hs_files *files)
 {
 	*c = (struct hs_chain){ .n = 1, .stage = hs_must_alloc(1, sizeof *c->stage) };
 	struct hs_stage *first = &c->stage[0];
 	hs_signal_copy(&first->signal, signal);
 	first->signal.dtype = source->type == HS_ROW_F32 ? HS_F32 : HS_F64;
 	first->signal.has_fill = false;
-	if (mask && !first->signal.mask) {
+	if (mask) {
+		free(first->signal.mask);
 		first->signal.mask = hs_must_alloc(source->n_rows, 1);
 		memcpy(first->signal.mask, mask, source->n_rows);
 	}
 	first->source = source;
+	first->files = files;
 	first->n_pix = source->n_rows;
 	first->n_chan = source->n_chan;
 }
@@ -66,6 +69,14 @@ int hs_chain_open(struct hs_chain *c, const struct hs_opt_said *said, struct hs_
 		c->n++;
 	}
 	return 0;
+}
+
+size_t hs_chain_bytes(const struct hs_chain *c)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < c->n; i++)
+		bytes += c->stage[i].bytes;
+	return bytes;
 }
 
 const struct hs_stage *hs_chain_end(const struct hs_chain *c)

@@ -23,7 +23,7 @@ void hs_stage_release(struct hs_stage *s)
 
 void hs_stage_begin(struct hs_stage *stage, const struct hs_stage *before, void *state, void (*release_state)(void *state))
 {
-	*stage = (struct hs_stage){ .state = state, .release_state = release_state };
+	*stage = (struct hs_stage){ .state = state, .release_state = release_state, .files = before->files };
 	hs_signal_copy(&stage->signal, &before->signal);
 	stage->signal.has_fill = false;
 	stage->signal.sha256[0] = 0;
@@ -32,6 +32,14 @@ void hs_stage_begin(struct hs_stage *stage, const struct hs_stage *before, void 
 static size_t value_bytes(enum hs_row_type type)
 {
 	return type == HS_ROW_F32 ? sizeof(float) : sizeof(double);
+}
+
+/* Memory for a stage, counted. */
+static void *lend(struct hs_stage *stage, size_t n, size_t size, struct hs_err *err)
+{
+	void *p = hs_alloc(n, size, err);
+	stage->bytes += p ? n * size : 0;
+	return p;
 }
 
 /* ------------------------------------------------------------------ rows in */
@@ -76,11 +84,12 @@ struct outbox {
 	uint8_t *skip;
 };
 
-static int outbox_init(struct outbox *o, const struct hs_rowsource *s, size_t room, struct hs_err *err)
+static int outbox_init(struct outbox *o, struct hs_stage *stage, size_t room, struct hs_err *err)
 {
+	const struct hs_rowsource *s = stage->source;
 	*o = (struct outbox){ .type = s->type, .n_chan = s->n_chan, .block_rows = s->block_rows, .room = room };
-	o->x = hs_alloc(room, s->n_chan * value_bytes(s->type), err);
-	o->skip = o->x ? hs_alloc(room, 1, err) : NULL;
+	o->x = lend(stage, room, s->n_chan * value_bytes(s->type), err);
+	o->skip = o->x ? lend(stage, room, 1, err) : NULL;
 	return o->skip ? 0 : -1;
 }
 
@@ -161,11 +170,11 @@ static bool outbox_give(struct outbox *o, bool last, struct hs_batch *batch)
 
 struct by_rows {
 	struct hs_rowsource source;
-	struct cursor in;
+	struct cursor in, with;       /* with.from NULL: no second source */
 	struct outbox out;
 	hs_row_fn fn;
 	const void *state;
-	size_t n_scratch;
+	size_t n_in, n_scratch;       /* n_in: channels of both */
 	double *bench;                /* threads x (n_in + n_out + n_scratch) */
 };
 
@@ -173,30 +182,42 @@ static int rows_rewind(struct hs_rowsource *source, struct hs_err *err)
 {
 	struct by_rows *s = (struct by_rows *)source;
 	outbox_rewind(&s->out);
-	return cursor_rewind(&s->in, err);
+	return s->with.from && cursor_rewind(&s->with, err) < 0 ? -1 : cursor_rewind(&s->in, err);
+}
+
+/* One row of the stage, from row i of the blocks b and, if there is one, w. */
+static void make_row(struct by_rows *s, const struct hs_block *b, const struct hs_block *w, size_t i)
+{
+	const size_t n_out = s->source.n_chan;
+	double *x = s->bench + (size_t)hs_par_thread() * (s->n_in + n_out + s->n_scratch), *y = x + s->n_in;
+	bool good = !b->skip[i] && !(w->n_rows && w->skip[i]);
+	if (good) {
+		hs_block_row(b, i, false, x);
+		if (w->n_rows)
+			hs_block_row(w, i, false, x + b->n_chan);
+		good = s->fn(s->state, b->first_row + i, x, y, y + n_out);
+	}
+	outbox_set(&s->out, s->out.n + i, good ? y : NULL);
 }
 
 static int rows_next(struct hs_rowsource *source, struct hs_batch *batch, struct hs_err *err)
 {
 	struct by_rows *s = (struct by_rows *)source;
-	const size_t n_in = s->in.from->n_chan, n_out = source->n_chan, share = n_in + n_out + s->n_scratch;
-	struct hs_block b = { .n_rows = 1 };
+	struct hs_block b = { .n_rows = 1 }, w = { 0 };
 	outbox_take_back(&s->out);
 	while (s->out.n < s->out.room && b.n_rows) {
-		if (cursor_look(&s->in, &b, err) < 0)
+		if (cursor_look(&s->in, &b, err) < 0 || (s->with.from && cursor_look(&s->with, &w, err) < 0))
 			return -1;
-		const size_t left = s->out.room - s->out.n, n = b.n_rows < left ? b.n_rows : left;
+		size_t n = s->out.room - s->out.n;
+		n = b.n_rows < n ? b.n_rows : n;
+		n = s->with.from && w.n_rows < n ? w.n_rows : n;
+		if (b.n_rows && !n)
+			return hs_fail(err, HS_BUG, "the second source has fewer rows");
 #pragma omp parallel for schedule(dynamic, 16) num_threads(hs_par_threads())
-		for (size_t i = 0; i < n; i++) {
-			double *x = s->bench + (size_t)hs_par_thread() * share, *y = x + n_in;
-			bool good = !b.skip[i];
-			if (good) {
-				hs_block_row(&b, i, false, x);
-				good = s->fn(s->state, b.first_row + i, x, y, y + n_out);
-			}
-			outbox_set(&s->out, s->out.n + i, good ? y : NULL);
-		}
+		for (size_t i = 0; i < n; i++)
+			make_row(s, &b, &w, i);
 		s->in.at += n;
+		s->with.at += n;
 		s->out.n += n;
 	}
 	outbox_give(&s->out, !b.n_rows, batch);
@@ -220,17 +241,23 @@ static struct hs_rowsource shape_of(struct hs_stage *stage, const struct hs_stag
 		.type = before->source->type };
 }
 
-int hs_stage_rows(struct hs_stage *stage, const struct hs_stage *before, size_t n_scratch, hs_row_fn fn, struct hs_err *err)
+int hs_stage_rows_with(struct hs_stage *stage, const struct hs_stage *before, struct hs_rowsource *other, size_t n_scratch,
+	hs_row_fn fn, struct hs_err *err)
 {
 	struct by_rows *s = hs_must_alloc(1, sizeof *s);
-	*s = (struct by_rows){ .source = shape_of(stage, before), .in.from = before->source, .fn = fn, .state = stage->state,
-		.n_scratch = n_scratch };
+	*s = (struct by_rows){ .source = shape_of(stage, before), .in.from = before->source, .with.from = other, .fn = fn,
+		.state = stage->state, .n_in = before->n_chan + (other ? other->n_chan : 0), .n_scratch = n_scratch };
 	s->source.rewind = rows_rewind;
 	s->source.next = rows_next;
 	stage->source = &s->source;
 	stage->release_source = rows_free;
-	s->bench = hs_alloc((size_t)hs_par_threads(), (before->n_chan + stage->n_chan + n_scratch) * sizeof(double), err);
-	return s->bench ? outbox_init(&s->out, &s->source, s->source.block_rows, err) : -1;
+	s->bench = lend(stage, (size_t)hs_par_threads(), (s->n_in + stage->n_chan + n_scratch) * sizeof(double), err);
+	return s->bench ? outbox_init(&s->out, stage, s->source.block_rows, err) : -1;
+}
+
+int hs_stage_rows(struct hs_stage *stage, const struct hs_stage *before, size_t n_scratch, hs_row_fn fn, struct hs_err *err)
+{
+	return hs_stage_rows_with(stage, before, NULL, n_scratch, fn, err);
 }
 
 /* ------------------------------------------------------------------ line by line */
@@ -355,11 +382,11 @@ int hs_stage_lines(struct hs_stage *stage, const struct hs_stage *before, size_t
 	s->n_y = nav > 1 ? stage->signal.axis[nav - 2].n : 1;
 	s->n_lines = s->n_x ? stage->n_pix / s->n_x : 0;
 	const size_t width = s->n_x * stage->n_chan;
-	if (!(s->line = hs_alloc(s->ring, width * sizeof(double), err)) || !(s->skip = hs_alloc(s->ring, s->n_x, err)) ||
-		!(s->bench = hs_alloc(threads, (width + n_scratch) * sizeof(double), err)) ||
-		!(s->bench_skip = hs_alloc(threads, s->n_x, err)))
+	if (!(s->line = lend(stage, s->ring, width * sizeof(double), err)) || !(s->skip = lend(stage, s->ring, s->n_x, err)) ||
+		!(s->bench = lend(stage, threads, (width + n_scratch) * sizeof(double), err)) ||
+		!(s->bench_skip = lend(stage, threads, s->n_x, err)))
 		return -1;
-	return outbox_init(&s->out, &s->source, s->source.block_rows + threads * s->n_x, err);
+	return outbox_init(&s->out, stage, s->source.block_rows + threads * s->n_x, err);
 }
 
 /* ------------------------------------------------------------------ gathered */
@@ -468,21 +495,15 @@ int hs_stage_gather(struct hs_stage *stage, const struct hs_stage *before, size_
 	stage->source = &s->source;
 	stage->release_source = gathered_free;
 	const size_t n = stage->n_pix;
-	if (!(s->missing = hs_alloc(n, sizeof *s->missing, err)) || !(s->left = hs_alloc(n, sizeof *s->left, err)))
+	stage->bytes = before->n_pix * sizeof *to;
+	if (!(s->missing = lend(stage, n, sizeof *s->missing, err)) || !(s->left = lend(stage, n, sizeof *s->left, err)))
 		return -1;
 	for (size_t i = 0; i < before->n_pix; i++)
 		if (to[i] != HS_NO_PIXEL)
 			s->missing[to[i]]++;
 	s->open = most_open(s, before->n_pix);
-	if (!(s->sum = hs_alloc(s->open, stage->n_chan * sizeof *s->sum, err)) || !(s->n = hs_alloc(s->open, sizeof *s->n, err)) ||
-		!(s->row = hs_alloc(stage->n_chan, sizeof *s->row, err)))
+	if (!(s->sum = lend(stage, s->open, stage->n_chan * sizeof *s->sum, err)) || !(s->n = lend(stage, s->open, sizeof *s->n, err)) ||
+		!(s->row = lend(stage, stage->n_chan, sizeof *s->row, err)))
 		return -1;
-	return outbox_init(&s->out, &s->source, s->source.block_rows, err);
-}
-
-size_t hs_stage_bytes(size_t n_in, size_t n_out, size_t n_x, size_t reach, size_t n_scratch, int threads)
-{
-	const size_t t = (size_t)(threads > 0 ? threads : 1), line = n_x * n_out;
-	return (hs_block_rows(n_out) + t * n_x) * (n_out * sizeof(double) + 1) + t * (n_in + n_out + n_scratch + line) * sizeof(double) +
-		(2 * reach + t) * line * sizeof(double);
+	return outbox_init(&s->out, stage, s->source.block_rows, err);
 }

@@ -16,6 +16,20 @@
 #include "base/rowsource.h"
 #include "data/signal.h"
 
+/* A signal of another file that an operation takes as well (a dark image, a gain, a kernel): borrowed until close. */
+struct hs_other {
+	const struct hs_signal *signal;
+	struct hs_rowsource *source;  /* its pixels x channels */
+	void *handle;
+	void (*close)(void *handle);
+};
+
+/* Who opens those: the floor above, because files are not prep's business. */
+struct hs_files {
+	int (*open)(void *ctx, const char *path, struct hs_other *other, struct hs_err *err);
+	void *ctx;
+};
+
 struct hs_stage {
 	struct hs_signal signal;
 	struct hs_rowsource *source;  /* signal's pixels x channels */
@@ -23,6 +37,8 @@ struct hs_stage {
 	void *state;                  /* the operation's; released by release_state */
 	void (*release_state)(void *state);
 	void (*release_source)(struct hs_rowsource *source);
+	size_t bytes;                 /* that its buffers hold */
+	const struct hs_files *files; /* borrowed, from the first stage on; NULL: there are none to be had */
 	char *said;                   /* what it did, in a few words, where that was not asked for in so many ("drift: 0.3 eV"); or NULL */
 };
 
@@ -35,6 +51,11 @@ void hs_stage_begin(struct hs_stage *stage, const struct hs_stage *before, void 
  * becomes NaN and is skipped. Skipped rows do not come here. pixel is the number of the row. The stage's signal must be final. */
 typedef bool (*hs_row_fn)(const void *state, size_t pixel, const double *in, double *out, double *scratch);
 int hs_stage_rows(struct hs_stage *stage, const struct hs_stage *before, size_t n_scratch, hs_row_fn fn, struct hs_err *err);
+
+/* The same with the row of a second source behind that of the first, in[n_chan ..]: as many rows as the stage before, borrowed. A
+ * row that either skips is skipped. */
+int hs_stage_rows_with(struct hs_stage *stage, const struct hs_stage *before, struct hs_rowsource *other, size_t n_scratch,
+	hs_row_fn fn, struct hs_err *err);
 
 /* Line by line, with neighbours: a line is the pixels along the last navigation dimension, an image has as many as the dimension
  * before it says (1 for a line scan). line[0 .. 2 reach] are the lines y - reach .. y + reach of the same image, NULL beyond its
@@ -55,8 +76,5 @@ int hs_stage_lines(struct hs_stage *stage, const struct hs_stage *before, size_t
  * the old ones are met in order. to is taken over (free). */
 #define HS_NO_PIXEL SIZE_MAX
 int hs_stage_gather(struct hs_stage *stage, const struct hs_stage *before, size_t *to, bool mean, struct hs_err *err);
-
-/* Bytes of the buffers a stage of so many channels holds (rows; lines of n_x pixels with reach), beyond its state. */
-size_t hs_stage_bytes(size_t n_in, size_t n_out, size_t n_x, size_t reach, size_t n_scratch, int threads);
 
 #endif
