@@ -32,6 +32,7 @@ struct analysis {
 	struct hs_mlpca likely;
 	struct hs_earlier earlier;
 	struct hs_rowsource *rows;            /* for the second passes */
+	bool settled;                         /* the method has its own way to the number of components */
 };
 
 /* How many components are computed, by a method that gives all eigenvalues or only those. */
@@ -146,12 +147,14 @@ static int on_top_of_earlier(struct params *p, struct hs_pca_how how, struct hs_
 	return 0;
 }
 
-/* All tests are reported; what is kept is what was asked for, what a method settled on, or what the noise test says. */
-static int choose_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a,
-	struct hs_err *err)
+/* All tests, when somebody asks for them: they look at all eigenvalues in pairs, which costs as much as finding these. */
+static int test_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
 {
 	struct hs_ranks *r = &a->ranks;
 	const struct hs_pca *pca = &a->pca;
+	r->parallel = HS_RANK_UNKNOWN;
+	if (p->n_comp && !run->common.verbose && !run->common.report && !p->parallel)
+		return 0;
 	if (hs_ranks_find_among(r, pca->eigenvalue, pca->n_eig, pca->total, pca->floor, pca->n_rows_free, pca->n_chan_free, err) < 0)
 		return -1;
 	if (p->parallel) {
@@ -160,15 +163,26 @@ static int choose_rank(const struct params *p, const struct hs_run *run, struct 
 			return -1;
 		hs_ranks_set_parallel(r, rank);
 	}
-	const bool settled = p->variance || p->update || p->missing || p->robust;
-	if (settled)
+	if (a->settled)
 		r->chosen = p->variance || p->update ? pca->n_comp : p->missing ? a->em.k : a->robust.k;
 	hs_stage("rank: chosen %zu; Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->chosen, r->tw, r->gd,
 		r->minka, r->bic, r->elbow);
 	if (r->parallel != HS_RANK_UNKNOWN)
 		hs_stage("rank: parallel analysis %zu", r->parallel);
+	return 0;
+}
+
+/* What is kept is what was asked for, what a method settled on, or what the noise test says. */
+static int choose_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a,
+	struct hs_err *err)
+{
+	const struct hs_pca *pca = &a->pca;
+	const struct hs_ranks *r = &a->ranks;
+	a->settled = p->variance || p->update || p->missing || p->robust;
+	if (test_rank(p, run, px, a, err) < 0)
+		return -1;
 	a->k = p->n_comp ? p->n_comp : r->chosen;
-	if (!p->n_comp && (!settled || p->robust) && r->disagree)
+	if (!p->n_comp && (!a->settled || p->robust) && r->disagree)
 		hs_warn("%s%s", r->reason, r->chosen ? "" : ": one is kept");
 	if (a->k > pca->n_comp && p->n_comp)
 		hs_warn("%zu components asked, the data have %zu", a->k, pca->n_comp);
