@@ -19,7 +19,7 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) -fopenmp -fno-math-errno -ffp-contract
            $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 LDLIBS  := -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -lhdf5_hl -lpthread -lm
 
-WINGS   := base data math physics prep store formats draw cli picture report
+WINGS   := base data math factor cluster unmix scene physics prep store formats draw cli picture report
 LIB_SRC := $(foreach w,$(WINGS),$(wildcard common/$(w)/*.c))
 GEN_SRC := $(BUILD)/gen/format_table.c $(BUILD)/gen/model_table.c $(BUILD)/gen/op_table.c
 LIB_OBJ := $(LIB_SRC:common/%.c=$(BUILD)/common/%.o) $(GEN_SRC:.c=.o)

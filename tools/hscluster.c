@@ -8,8 +8,8 @@
 #include "cli/factors.h"
 #include "cli/partition.h"
 #include "cli/study.h"
-#include "math/grouping.h"
-#include "math/smooth_labels.h"
+#include "cluster/grouping.h"
+#include "cluster/smooth_labels.h"
 
 struct params {
 	uint64_t k, k_max, restarts, max_iter, min_points, min_size, coordinates, smooth;

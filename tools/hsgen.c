@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/quicklook.h"
-#include "math/scene.h"
+#include "scene/scene.h"
 
 struct params {
 	const char *size;

@@ -7,8 +7,8 @@
 #include "cli/factors.h"
 #include "cli/principal.h"
 #include "cli/study.h"
-#include "math/jade.h"
-#include "math/separate.h"
+#include "factor/jade.h"
+#include "factor/separate.h"
 
 enum method_word { METHOD_PICARD, METHOD_FASTICA, METHOD_JADE, METHOD_ORTHOMAX };
 enum approach_word { APPROACH_SYMMETRIC, APPROACH_DEFLATION };

@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "cli/factors.h"
 #include "cli/study.h"
-#include "math/kmeans.h"
-#include "math/nmf.h"
-#include "math/nmf_rank.h"
+#include "cluster/kmeans.h"
+#include "unmix/nmf.h"
+#include "unmix/nmf_rank.h"
 
 struct params {
 	uint64_t k, k_max, restarts, max_iter;        /* k = 0: chosen */

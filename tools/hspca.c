@@ -4,12 +4,12 @@
 #include "cli/companion.h"
 #include "cli/components.h"
 #include "cli/study.h"
-#include "math/decompose.h"
-#include "math/em_pca.h"
-#include "math/mlpca.h"
-#include "math/parallel.h"
-#include "math/rank.h"
-#include "math/robust.h"
+#include "factor/decompose.h"
+#include "factor/em_pca.h"
+#include "factor/mlpca.h"
+#include "factor/parallel.h"
+#include "factor/rank.h"
+#include "factor/robust.h"
 
 enum centre_word { CENTRE_AUTO, CENTRE_NONE, CENTRE_CHANNEL, CENTRE_BOTH };
 

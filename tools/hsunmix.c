@@ -10,7 +10,7 @@
 #include "cli/factors.h"
 #include "cli/library.h"
 #include "cli/study.h"
-#include "math/unmix.h"
+#include "unmix/unmix.h"
 
 struct params {
 	uint64_t k, samples;                  /* k 0: found */

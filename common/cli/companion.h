@@ -5,8 +5,8 @@
 #define HS_CLI_COMPANION_H
 
 #include "cli/pixels.h"
-#include "math/mlpca.h"
-#include "math/tsqr.h"
+#include "factor/mlpca.h"
+#include "factor/tsqr.h"
 
 /* Variances called NAME: "errors", the standard deviations stored with the signal (data_errors), squared; a signal of the same
  * file; or a file, then its default signal. Of the same shape, or one value a channel, or one a pixel. HS_USAGE when there is

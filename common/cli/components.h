@@ -10,7 +10,7 @@
 #define HS_CLI_COMPONENTS_H
 
 #include "cli/pixels.h"
-#include "math/pca.h"
+#include "factor/pca.h"
 
 struct hs_components {
 	const struct hs_pca *pca;

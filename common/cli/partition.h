@@ -13,9 +13,9 @@
 #define HS_CLI_PARTITION_H
 
 #include "cli/pixels.h"
-#include "math/choose.h"
-#include "math/clusters.h"
-#include "math/ward.h"
+#include "cluster/choose.h"
+#include "cluster/clusters.h"
+#include "cluster/ward.h"
 
 /* finished: false flags the labels as not converged. */
 int hs_partition_put(struct hs_out *out, const struct hs_pixels *px, const struct hs_partition *part, bool finished,

@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "math/par.h"
-#include "math/pca.h"
-#include "math/rank.h"
+#include "factor/pca.h"
+#include "factor/rank.h"
 
 uint64_t hs_principal_bytes(size_t n_pix, size_t n_chan, size_t k, int threads)
 {

@@ -10,7 +10,7 @@
 #define HS_CLI_PRINCIPAL_H
 
 #include "cli/pixels.h"
-#include "math/factored.h"
+#include "factor/factored.h"
 
 struct hs_principal_options {
 	size_t n_comp;                /* 0: to be found, */

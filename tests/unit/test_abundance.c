@@ -1,7 +1,7 @@
 /* Abundances against what must hold at an optimum, closed forms, and invariances. With arguments, for tests/oracle/abundance.py:
  *   test_abundance METHOD SPECTRA.f64 ROWS.f64 K P N LAMBDA [lh]     prints N lines of K abundances
  *   test_abundance speed                                             prints pixels a second */
-#include "math/abundance.h"
+#include "unmix/abundance.h"
 
 #include <math.h>
 #include <stdlib.h>

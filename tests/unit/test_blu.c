@@ -1,6 +1,6 @@
 /* The truncated normal against its moments; Bayesian unmixing against truth, a posterior known in closed form, and invariances.
  */
-#include "math/blu.h"
+#include "unmix/blu.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "math/clusters.h"
-#include "math/grouping.h"
+#include "cluster/clusters.h"
+#include "cluster/grouping.h"
 #include "math/match.h"
 #include "math/par.h"
 #include "tap.h"

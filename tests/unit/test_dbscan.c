@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "math/dbscan.h"
+#include "cluster/dbscan.h"
 #include "math/match.h"
 #include "math/par.h"
 #include "tap.h"

@@ -3,7 +3,7 @@
  *   test_decompose MATRIX.f64 N P K none|channel|both|poisson exact|random|sketch|tsqr|update
  * (update: K components of the first half of the rows, and the others on top of them)
  * prints n_eig and the whole variance, the eigenvalues, K loadings, one a line, then the scores, K a line. */
-#include "math/decompose.h"
+#include "factor/decompose.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Spectra with gaps: what is filled in, and what that does to the components. */
-#include "math/em_pca.h"
+#include "factor/em_pca.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Endmembers against scenes whose corners are known, and - with arguments - a driver for tests/oracle/endmember.py:
  *   test_endmember MATRIX.f64 N P METHOD K NY NX [NAME=VALUE ...]    prints what was found, one "key values" a line */
-#include "math/endmember.h"
+#include "unmix/endmember.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "math/match.h"
 #include "math/par.h"
-#include "math/vertex.h"
+#include "unmix/vertex.h"
 #include "tap.h"
 
 /* --- driver -------------------------------------------------------------------------------------------------------- */

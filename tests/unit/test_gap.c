@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "math/gap.h"
+#include "cluster/gap.h"
 #include "math/par.h"
 #include "tap.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "math/gmm.h"
+#include "cluster/gmm.h"
 #include "math/par.h"
 #include "tap.h"
 

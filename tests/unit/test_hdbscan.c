@@ -6,10 +6,10 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "math/hdbscan.h"
+#include "cluster/hdbscan.h"
 #include "math/match.h"
 #include "math/par.h"
-#include "math/spanning.h"
+#include "cluster/spanning.h"
 #include "tap.h"
 
 enum kind { NORMAL, GRID, PILES };

@@ -2,7 +2,7 @@
  * a driver for tests/oracle/ica.py:
  *   test_ica SAMPLES.f64 N K picard|fastica|deflation|jade|orthomax logcosh|gauss|quartic RESTARTS
  * prints k and whether it converged, then unmix and mix, one row a line, then kurtosis and reliability */
-#include "math/ica.h"
+#include "factor/ica.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,12 +10,12 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "math/contrast.h"
+#include "factor/contrast.h"
 #include "math/fold.h"
 #include "math/la.h"
 #include "math/par.h"
-#include "math/turn.h"
-#include "math/whiten.h"
+#include "factor/turn.h"
+#include "factor/whiten.h"
 #include "tap.h"
 
 static const char *const method_names[] = { "picard", "fastica", "deflation", "jade", "orthomax" };

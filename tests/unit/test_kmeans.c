@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "math/clusters.h"
-#include "math/kmeans.h"
+#include "cluster/clusters.h"
+#include "cluster/kmeans.h"
 #include "math/par.h"
-#include "math/validity.h"
+#include "cluster/validity.h"
 #include "tap.h"
 
 /* n rows around k centres that are apart by `apart` standard deviations in each channel; truth in label. */

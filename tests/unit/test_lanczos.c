@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "math/la.h"
-#include "math/lanczos.h"
+#include "cluster/lanczos.h"
 #include "math/par.h"
 #include "tap.h"
 

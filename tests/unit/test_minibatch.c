@@ -5,7 +5,7 @@
 
 #include "base/rng.h"
 #include "math/match.h"
-#include "math/minibatch.h"
+#include "cluster/minibatch.h"
 #include "math/par.h"
 #include "tap.h"
 

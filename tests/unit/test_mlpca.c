@@ -1,5 +1,5 @@
 /* Components under known variances, against cases whose answer follows from ordinary principal components. */
-#include "math/mlpca.h"
+#include "factor/mlpca.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "math/decompose.h"
+#include "factor/decompose.h"
 #include "math/la.h"
 #include "tap.h"
 

@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "math/neighbours.h"
+#include "cluster/neighbours.h"
 #include "math/par.h"
-#include "math/parts.h"
+#include "cluster/parts.h"
 #include "tap.h"
 
 enum kind { NORMAL, GRID, EQUAL, PILES, SMALL, LARGE, LINE };

@@ -12,7 +12,7 @@
 #include "base/rng.h"
 #include "math/la.h"
 #include "math/match.h"
-#include "math/nmf.h"
+#include "unmix/nmf.h"
 #include "math/par.h"
 #include "tap.h"
 

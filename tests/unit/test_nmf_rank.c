@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "math/nmf_rank.h"
+#include "unmix/nmf_rank.h"
 #include "math/par.h"
 #include "tap.h"
 

@@ -1,7 +1,7 @@
 /* Principal components against identities that hold exactly, and - with arguments - a driver for tests/oracle/pca.py:
  *   test_pca MATRIX.f64 N P K none|channel|both|poisson     prints n_eig and Minka's rank, the eigenvalues, then K loadings, one
  * a line */
-#include "math/pca.h"
+#include "factor/pca.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "math/la.h"
-#include "math/rank.h"
+#include "factor/rank.h"
 #include "tap.h"
 
 /* The whole way: moments, components; ends the program when it fails. */

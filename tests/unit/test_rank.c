@@ -1,5 +1,5 @@
 /* Rank selectors on scenes whose rank is known. `test_rank -v` prints the whole table of estimates. */
-#include "math/rank.h"
+#include "factor/rank.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "math/parallel.h"
-#include "math/pca.h"
+#include "factor/parallel.h"
+#include "factor/pca.h"
 #include "tap.h"
 
 enum { N = 2500, P = 128, ENDMEMBERS = 5, TRIALS = 8 };

@@ -1,5 +1,5 @@
 /* Spoiled spectra: found, and without weight in the components. */
-#include "math/robust.h"
+#include "factor/robust.h"
 
 #include <math.h>
 #include <stdlib.h>

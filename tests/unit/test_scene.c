@@ -5,7 +5,7 @@
 
 #include "math/match.h"
 #include "math/par.h"
-#include "math/scene.h"
+#include "scene/scene.h"
 #include "tap.h"
 
 static struct hs_scene_options usual(const char *name)

@@ -6,7 +6,7 @@
 
 #include "base/rng.h"
 #include "math/par.h"
-#include "math/smooth_labels.h"
+#include "cluster/smooth_labels.h"
 #include "tap.h"
 
 enum { NY = 60, NX = 70, N = NY * NX, K = 3 };

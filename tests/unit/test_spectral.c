@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "math/match.h"
 #include "math/par.h"
-#include "math/spectral.h"
+#include "cluster/spectral.h"
 #include "tap.h"
 
 enum shape { MOONS, RINGS, BLOBS, TOUCHING };

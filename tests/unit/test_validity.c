@@ -8,7 +8,7 @@
 
 #include "base/rng.h"
 #include "math/par.h"
-#include "math/validity.h"
+#include "cluster/validity.h"
 #include "tap.h"
 
 static double *blobs(size_t n, size_t p, size_t k, double apart, double offset, int32_t *label)

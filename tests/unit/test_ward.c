@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 #include "math/par.h"
-#include "math/ward.h"
+#include "cluster/ward.h"
 #include "tap.h"
 
 static double *points(size_t n, size_t d, uint64_t seed, double offset, double scale)
