@@ -31,8 +31,7 @@ static int inside(const struct hs_axis *a, double lo, double hi, size_t *first, 
 	return n ? 0 : hs_fail(err, HS_USAGE, "nothing of %s is between %g and %g %s", a->name, lo, hi, a->units);
 }
 
-/* "LO:HI" where either may be missing. */
-static int open_range(const char *text, const char *unit, double *lo, double *hi, struct hs_err *err)
+int hs_op_range(const char *text, const char *unit, double *lo, double *hi, struct hs_err *err)
 {
 	const char *colon = strchr(text, ':');
 	*lo = -INFINITY;
@@ -61,7 +60,7 @@ int hs_op_span(const struct hs_signal *s, const char *text, size_t *dim, size_t 
 		return -1;
 	*dim = (size_t)found;
 	const struct hs_axis *a = &s->axis[*dim];
-	return open_range(equals + 1, a->units, &lo, &hi, err) < 0 ? -1 : inside(a, lo, hi, first, last, err);
+	return hs_op_range(equals + 1, a->units, &lo, &hi, err) < 0 ? -1 : inside(a, lo, hi, first, last, err);
 }
 
 int hs_op_spectrum(const struct hs_stage *before, const char *op, const struct hs_axis **axis, struct hs_err *err)
@@ -76,7 +75,7 @@ int hs_op_spectrum(const struct hs_stage *before, const char *op, const struct h
 int hs_op_window(const struct hs_axis *axis, const char *text, size_t *first, size_t *last, struct hs_err *err)
 {
 	double lo, hi;
-	return open_range(text, axis->units, &lo, &hi, err) < 0 ? -1 : inside(axis, lo, hi, first, last, err);
+	return hs_op_range(text, axis->units, &lo, &hi, err) < 0 ? -1 : inside(axis, lo, hi, first, last, err);
 }
 
 char *hs_op_word(const char *text, const char **rest)
@@ -88,4 +87,35 @@ char *hs_op_word(const char *text, const char **rest)
 		*rest = colon + 1;
 	}
 	return word;
+}
+
+char *hs_op_part(const char *text, size_t i)
+{
+	const char *from = text;
+	for (; from && i; i--) {
+		from = strchr(from, ',');
+		from += from ? 1 : 0;
+	}
+	const char *comma = from ? strchr(from, ',') : NULL;
+	return !from ? NULL : comma ? hs_must_printf("%.*s", (int)(comma - from), from) : hs_must_dup(from);
+}
+
+int hs_op_count(char *text, const char *what, size_t least, size_t most, size_t *n, struct hs_err *err)
+{
+	uint64_t v = 0;
+	int verdict = text ? hs_parse_count(text, &v, err) : hs_fail(err, HS_USAGE, "%s is missing", what);
+	if (verdict == 0 && (v < least || v > most))
+		verdict = hs_fail(err, HS_USAGE, "%s is %.20s: it can be %zu to %zu", what, text, least, most);
+	*n = (size_t)v;
+	free(text);
+	return verdict;
+}
+
+int hs_op_positive(char *text, const char *what, const char *unit, double *value, struct hs_err *err)
+{
+	int verdict = text ? hs_parse_quantity(text, unit, value, err) : hs_fail(err, HS_USAGE, "%s is missing", what);
+	if (verdict == 0 && !(*value > 0))
+		verdict = hs_fail(err, HS_USAGE, "%s is %.20s: it must be above 0", what, text);
+	free(text);
+	return verdict;
 }

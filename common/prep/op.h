@@ -31,6 +31,18 @@ int hs_op_spectrum(const struct hs_stage *before, const char *op, const struct h
 /* "LO:HI" on that axis. */
 int hs_op_window(const struct hs_axis *axis, const char *text, size_t *first, size_t *last, struct hs_err *err);
 
+/* "LO:HI", either end may be missing (then infinite), in unit. */
+int hs_op_range(const char *text, const char *unit, double *lo, double *hi, struct hs_err *err);
+
+/* Part number i of "a,b,c", copied, caller frees; NULL beyond the last. text may be NULL. */
+char *hs_op_part(const char *text, size_t i);
+
+/* HS_USAGE unless text is a whole number from least to most; what it is goes into the sentence: "the window". text is freed. */
+int hs_op_count(char *text, const char *what, size_t least, size_t most, size_t *n, struct hs_err *err);
+
+/* HS_USAGE unless text is a positive number of unit. text is freed. */
+int hs_op_positive(char *text, const char *what, const char *unit, double *value, struct hs_err *err);
+
 /* The word before the first ':' and what follows it (NULL for nothing): "gaussian:3" -> "gaussian", "3"; both are copied into one
  * piece that the caller frees. */
 char *hs_op_word(const char *text, const char **rest);
