@@ -8,8 +8,28 @@ studies() {
 	cat <<- 'END'
 		hspca -q -k 3
 		hspca -q -p -k 3 --denoise
+		hspca -q -k 3 --method random
+		hspca -q -k 3 --method sketch
+		hspca -q -k 3 --method tsqr
+		hspca -q -k 3 --robust
 		hscluster -q -k 3
 		hscluster -q -k 3 --metric angle
+		hscluster -q -k 3 --method gmm
+		hscluster -q -k 3 --method ward --connected
+		hscluster -q --method dbscan
+		hscluster -q --method hdbscan
+		hscluster -q -k 3 --method spectral
+		hscluster -q -k 3 --method minibatch
+		hsnmf -q -k 3 -r 1 --max-iter 100
+		hsnmf -q -k 3 -l poisson -r 1 --max-iter 50
+		hsica -q -k 3 -r 2
+		hsica -q -k 3 -m jade --on maps -r 1
+		hsica -q -k 2 -m fastica --approach deflation -r 1
+		hsunmix -q -k 3
+		hsunmix -q -p -k 3 -e sisal -a nnls
+		hsunmix -q -k 3 -a bayes --samples 40
+		hsfit -q -m gaussian+line
+		hsprep -q --normalise area
 	END
 }
 
