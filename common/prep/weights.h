@@ -6,6 +6,9 @@
 #ifndef HS_PREP_WEIGHTS_H
 #define HS_PREP_WEIGHTS_H
 
+#include <stdbool.h>
+
+#include "base/err.h"
 #include "data/axis.h"
 
 struct hs_weights {
