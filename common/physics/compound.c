@@ -126,6 +126,7 @@ char *hs_unit_of(enum hs_unit_of of, const char *own, const char *x, const char 
 	case HS_OF_Y: return hs_must_dup(no_y ? "1" : y);
 	case HS_OF_AREA: return no_x ? hs_must_dup(no_y ? "1" : y) : no_y ? hs_must_dup(x) : hs_must_printf("%s*%s", y, x);
 	case HS_OF_SLOPE: return no_x ? hs_must_dup(no_y ? "1" : y) : hs_must_printf("%s/%s", no_y ? "1" : y, x);
+	case HS_OF_CURVATURE: return no_x ? hs_must_dup(no_y ? "1" : y) : hs_must_printf("%s/%s^2", no_y ? "1" : y, x);
 	case HS_OF_PER_X: return no_x ? hs_must_dup("1") : hs_must_printf("1/%s", x);
 	case HS_OF_RADIAN: return hs_must_dup("rad");
 	case HS_OF_OWN: return hs_must_dup(own && *own ? own : "1");

@@ -31,6 +31,7 @@ enum hs_unit_of {
 	HS_OF_X, HS_OF_Y,             /* as the axis, as the data */
 	HS_OF_AREA,                   /* y x */
 	HS_OF_SLOPE,                  /* y / x */
+	HS_OF_CURVATURE,              /* y / x^2 */
 	HS_OF_PER_X,                  /* 1 / x */
 	HS_OF_RADIAN,
 	HS_OF_OWN                     /* as said by `unit` */

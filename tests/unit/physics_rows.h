@@ -1,6 +1,7 @@
 /* physics_rows - where test_physics tries each model: one row a model, a model without a row fails.
  *
- * Parameter sets are the reported ones, in the order of the model's param[], well inside the bounds, with what the model describes
+ * Parameter sets are the reported ones, in the order of the model's param[], well inside the bounds, with what the model
+ * describes
  * well inside the axis: the model has to find each of them from its own guess. Kinks (thresholds, centres of split peaks) lie
  * between two points of the axis, where differences would otherwise see both sides. Units are plain ones ("eV", "V", "A",
  * "counts"), as the test puts prefixes before them. */
@@ -23,9 +24,32 @@ struct physics_row {
 
 static const struct physics_row physics_rows[] = {
 	{ "constant", "eV", "counts", 0, 10, 50, 0.1, 2, { { 3 }, { -1e-3 } } },
+	{ "asymmetric", "eV", "counts", 0, 10, 160, 0.05, 4,
+		{ { 10, 4.013, 0.6, 1.5, 0 }, { -3, 5.02, 2, 0.7, 1 }, { 1e3, 6.017, 1, 1, 0.4 }, { 1, 3.49, 0.5, 2.5, 0 } } },
+	{ "doniach", "eV", "counts", 280, 292, 241, 0.02, 4,
+		{ { 100, 284.52, 0.5, 0.12, 1 }, { 20, 287.3, 1.1, 0.3, -1 }, { 1e5, 285.21, 0.8, 0.03, 1 }, { 5, 284.1, 0.7, 0.2, 1 } } },
+	{ "drude", "eV", "counts", 2, 40, 191, 0.05, 4, { { 100, 15.3, 1.2 }, { 1e4, 16.7, 4.1 }, { 3, 23.2, 2 }, { 50, 10.4, 6 } } },
+	{ "edge", "eV", "counts", 500, 900, 201, 0.05, 4,
+		{ { 100, 651.3, 12, 3 }, { 2e4, 709.1, 20, 2.2 }, { 7, 600.7, 30, 5 }, { 1, 780.9, 8, 3 } } },
+	{ "exponential", "nm", "V", 1, 9, 120, 0.05, 4, { { 4, 0.7 }, { -2, 0.15 }, { 1e3, 3 }, { 0.01, -0.4 } } },
+	{ "fano", "eV", "counts", 55, 65, 201, 0.01, 6,
+		{ { 1, 60.15, 0.4, -2.8 }, { 3, 59.2, 1.3, 0.4 }, { 100, 61.02, 0.8, 1 }, { 0.2, 60.4, 2, 6 }, { 5, 60.03, 1, -0.1 },
+			{ -2, 58.7, 0.9, -1.7 } } },
 	{ "gaussian", "eV", "counts", 270, 300, 121, 0.05, 5,
 		{ { 100, 284.61, 2 }, { -3, 290.13, 6 }, { 1e4, 275.07, 0.9 }, { 7, 282.3, 12 }, { 1, 297.2, 3 } } },
 	{ "line", "eV", "counts", -3, 5, 60, 0.1, 3, { { 1, 2 }, { -4, 0.01 }, { 100, -30 } } },
+	{ "lorentzian", "eV", "counts", 270, 300, 121, 0.05, 5,
+		{ { 100, 284.61, 2 }, { -3, 290.13, 6 }, { 1e4, 275.07, 0.9 }, { 7, 282.3, 12 }, { 1, 297.2, 3 } } },
+	{ "parabola", "V", "Hz", -5, 5, 60, 0.02, 4, { { -10, 0.4, -2 }, { 1e5, -1.3, 5 }, { 0.1, 4.2, 0.03 }, { 3, 7, 1 } } },
+	{ "power_relaxation", "s", "V", 0, 20, 200, 0.01, 4, { { 10, 0.7, 0.5 }, { -3, 2, 1.5 }, { 1e-3, 0.2, 0.2 }, { 5, 5, 3 } } },
+	{ "powerlaw", "eV", "counts", 400, 460, 121, 0.05, 4, { { 1e4, 3.1 }, { 10, 5.6 }, { 0.1, -1.2 }, { -4, 0.5 } } },
+	{ "pseudovoigt", "eV", "counts", 270, 300, 161, 0.02, 4,
+		{ { 100, 284.61, 2, 0.3 }, { -3, 290.13, 6, 0.7 }, { 1e4, 275.07, 0.9, 0.5 }, { 7, 282.3, 9, 0.1 } } },
+	{ "sho", "Hz", "V", 300, 400, 80, 0.02, 4, { { 1, 350, 100, 0.5 }, { 1e-5, 331.7, 40, -2.6 }, { 300, 377, 250, 3 }, { 2, 304,
+		150, 1.5 } } },
+	{ "stretched", "s", "V", 0, 20, 200, 0.01, 4, { { 10, 3, 0.6 }, { -3, 6, 1.3 }, { 1e-3, 1, 0.4 }, { 7, 2, 2.2 } } },
+	{ "voigt", "eV", "counts", 270, 300, 161, 0.02, 5,
+		{ { 100, 284.61, 2, 1.5 }, { -3, 290.13, 4, 1 }, { 1e4, 275.07, 0.5, 1.1 }, { 7, 282.3, 3, 5 }, { 2, 288.8, 1, 0.3 } } },
 };
 
 #endif
