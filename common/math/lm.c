@@ -69,23 +69,26 @@ typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 /* no functions, as a vector is no argument where the CPU may be of either kind */
 #define LOAD(x) ({ lanes v_; memcpy(&v_, (x), sizeof v_); v_; })
 
+/* One lane-wise sum for each of N vectors, N a number the compiler knows, so that the sums stay in registers. */
+#define SUM_UP(N)                                                                   \
+	for (; i + LANES <= n; i += LANES) {                                        \
+		const lanes x = LOAD(a + i);                                        \
+		for (size_t c = 0; c < (N); c++)                                    \
+			s[c] += x * LOAD(b + c * ld + i);                           \
+	}                                                                           \
+	break
+
 /* Dot products of a with `count` <= TOGETHER vectors of n, ld apart, in one order on every CPU. */
 HS_WIDE static void dots(const double *a, const double *b, size_t ld, size_t count, size_t n, double *out)
 {
 	lanes s[TOGETHER] = { 0 };
 	size_t i = 0;
-	if (count == TOGETHER)
-		for (; i + LANES <= n; i += LANES) {
-			const lanes x = LOAD(a + i);
-			for (size_t c = 0; c < TOGETHER; c++)
-				s[c] += x * LOAD(b + c * ld + i);
-		}
-	else
-		for (; i + LANES <= n; i += LANES) {
-			const lanes x = LOAD(a + i);
-			for (size_t c = 0; c < count; c++)
-				s[c] += x * LOAD(b + c * ld + i);
-		}
+	switch (count) {
+	case 1: SUM_UP(1);
+	case 2: SUM_UP(2);
+	case 3: SUM_UP(3);
+	default: SUM_UP(TOGETHER);
+	}
 	for (size_t c = 0; c < count; c++) {
 		double rest = 0;
 		for (size_t j = i; j < n; j++)
@@ -112,8 +115,13 @@ static void normal_equations(struct hs_lm *w, const double *dm, const double *we
 		}
 		for (size_t b = 0; b <= a; b += TOGETHER)
 			dots(d, dm + b * n, n, a + 1 - b < TOGETHER ? a + 1 - b : TOGETHER, n, h + a * k + b);
-		dots(d, r, n, 1, n, g + a);
 	}
+	if (weight) {
+		multiply(r, weight, n, w->wd);
+		r = w->wd;
+	}
+	for (size_t a = 0; a < k; a += TOGETHER)
+		dots(r, dm + a * n, n, k - a < TOGETHER ? k - a : TOGETHER, n, g + a);
 }
 
 HS_WIDE static void subtract(const double *restrict a, const double *restrict b, size_t n, double *restrict out)
@@ -326,11 +334,15 @@ static void accept(struct hs_lm *w, double *p)
 static size_t count_data(const double *y, const double *weight, size_t n, double *size)
 {
 	size_t used = 0;
+	if (!weight) {
+		dots(y, y, n, 1, n, size);
+		return n;
+	}
 	*size = 0;
 	for (size_t i = 0; i < n; i++)
-		if (!weight || weight[i] > 0) {
+		if (weight[i] > 0) {
 			used++;
-			*size += (weight ? weight[i] : 1) * y[i] * y[i];
+			*size += weight[i] * y[i] * y[i];
 		}
 	return used;
 }
@@ -415,6 +427,10 @@ void hs_lm_run(struct hs_lm *w, const struct hs_lm_problem *problem, const doubl
 	fit->n_free = 0;
 	for (size_t a = 0; a < k; a++)
 		fit->n_free += !w->held[a];
+	if (problem->loss == HS_LM_SQUARES && !weight) {
+		fit->squares = fit->cost;
+		return;
+	}
 	fit->squares = 0;
 	for (size_t i = 0; i < n; i++)
 		if (!weight || weight[i] > 0)

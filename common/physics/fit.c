@@ -266,7 +266,9 @@ static void report(const struct job *j, const double *p, double *value, double *
 	const size_t k = j->n_fit;
 	size_t derived = c->n_params;
 	memset(jacobian, 0, (c->n_params + j->fit->n_derived) * k * sizeof *jacobian);
-	double by_own[HS_COMPOUND_MOST][HS_COMPOUND_MOST] = { 0 };   /* d p_i / d fitted */
+	double by_own[HS_COMPOUND_MOST][HS_COMPOUND_MOST];    /* d p_i / d fitted */
+	for (size_t i = 0; i < c->n_params; i++)
+		memset(by_own[i], 0, k * sizeof by_own[i][0]);
 	for (size_t i = 0; i < k; i++)
 		by_own[j->place[i]][i] = 1;
 	for (size_t i = 0; i < c->n_params; i++)
