@@ -27,7 +27,16 @@ struct hs_other {
 /* Who opens those: the floor above, because files are not prep's business. */
 struct hs_files {
 	int (*open)(void *ctx, const char *path, struct hs_other *other, struct hs_err *err);
+	/* All values of the signal called name, *n of them in C order, float64, the caller's to free; path NULL: of the file that the
+	 * cube came from. */
+	int (*map)(void *ctx, const char *path, const char *name, double **value, size_t *n, struct hs_err *err);
 	void *ctx;
+};
+
+/* Something an operation found out on its way that is worth a look: the shift of each spectrum, the path of an image. */
+struct hs_found {
+	struct hs_signal signal;      /* float64 */
+	double *value;                /* in C order */
 };
 
 struct hs_stage {
@@ -40,6 +49,8 @@ struct hs_stage {
 	size_t bytes;                 /* that its buffers hold */
 	const struct hs_files *files; /* borrowed, from the first stage on; NULL: there are none to be had */
 	char *said;                   /* what it did, in a few words, where that was not asked for in so many ("drift: 0.3 eV"); or NULL */
+	size_t n_found;
+	const struct hs_found *found; /* belongs to the state */
 };
 
 void hs_stage_release(struct hs_stage *stage);
