@@ -10,7 +10,7 @@ comma   := ,
 VERSION := 0.1.0
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-PKGS    := hdf5-serial openblas libdeflate jansson libcrypto cairo libpng
+PKGS    := hdf5-serial openblas libdeflate jansson libcrypto cairo libpng fftw3
 CFLAGS  ?= -O3 -g
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wimplicit-fallthrough -Wmissing-prototypes -Wstrict-prototypes \
            -Wwrite-strings -Wvla -Wformat=2
