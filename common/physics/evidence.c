@@ -107,7 +107,7 @@ static int fill_fitted(const struct hs_compound *model, const struct hs_fit *fit
 	for (size_t k = 0; y && k < e->n; k++) {
 		const bool good = hs_fit_model(model, grid, fit->value + e->row[k] * width, y, err);
 		for (size_t i = 0; i < n; i++)
-			e->fitted[k * n + i] = !good ? (double)NAN : model->is_complex ? hypot(y[i], y[n + i]) : y[i];
+			e->fitted[k * n + i] = !good || !isfinite(y[i]) ? (double)NAN : model->is_complex ? hypot(y[i], y[n + i]) : y[i];
 	}
 	free(y);
 	return hs_failed(err) ? -1 : 0;

@@ -52,6 +52,7 @@ struct job {
 	double low[HS_COMPOUND_MOST], high[HS_COMPOUND_MOST];
 	struct bench *bench;
 	size_t n_benches;
+	double *merit;                /* of what is kept: n_rows */
 	const double *before;         /* sweeps: value of the sweep before, n_rows x (n_params + n_derived) */
 	const uint8_t *again;         /* sweeps: rows to do again; NULL: all */
 };
@@ -102,6 +103,7 @@ struct outcome {
 	double p[HS_COMPOUND_MOST];   /* internal, all of them */
 	double cov[HS_COMPOUND_MOST * HS_COMPOUND_MOST];      /* of the fitted ones, in the order of place[] */
 	double scale;                 /* s^2 */
+	double merit;                 /* the lower the better: cost, or the median residual where spikes do not count */
 };
 
 static int by_value(const void *a, const void *b)
@@ -134,15 +136,26 @@ static const double *weigh(const struct job *j, struct bench *b)
 	return b->weight;
 }
 
-/* Tukey's weights from the residuals at the minimum; false when the residuals have no spread. */
-static bool reweigh(const struct job *j, struct bench *b)
+static bool counts(const struct job *j, size_t i)
+{
+	return !j->o->weight || j->o->weight[i % j->o->grid.n] > 0;
+}
+
+/* Median of the sizes of the residuals at the minimum. */
+static double median_residual(const struct job *j, struct bench *b)
 {
 	const double *m = hs_lm_model(b->lm);
 	size_t n = 0;
 	for (size_t i = 0; i < j->n_values; i++)
-		if (!j->o->weight || j->o->weight[i % j->o->grid.n] > 0)
+		if (counts(j, i))
 			b->scratch[n++] = fabs(b->y[i] - m[i]);
-	const double sigma = MAD_TO_SIGMA * median(b->scratch, n);
+	return median(b->scratch, n);
+}
+
+/* Tukey's weights from the residuals at the minimum; false when the residuals have no spread. */
+static bool reweigh(const struct job *j, struct bench *b)
+{
+	const double *m = hs_lm_model(b->lm), sigma = MAD_TO_SIGMA * median_residual(j, b);
 	if (!(sigma > 0))
 		return false;
 	const double *plain = weigh(j, b);
@@ -151,6 +164,25 @@ static bool reweigh(const struct job *j, struct bench *b)
 		b->weight[i] = plain[i] * (u > 0 ? u * u : 0);
 	}
 	return true;
+}
+
+/* s^2 for the covariance from Tukey's weights w in place of 1: with u the residual over c sigma, s = 1 - u^2 = sqrt w and
+ * psi = w r, it is mean(w) sum psi^2 / (n - k) / mean(psi')^2 (Huber, Robust Statistics, Wiley (1981), eq. 7.6.6), as H holds w. */
+static double robust_scale(const struct job *j, const struct bench *b, size_t n_free)
+{
+	const double *m = hs_lm_model(b->lm);
+	double n = 0, w = 0, psi = 0, slope = 0;
+	for (size_t i = 0; i < j->n_values; i++) {
+		if (!counts(j, i))
+			continue;
+		const double given = j->o->weight ? j->o->weight[i % j->o->grid.n] : 1, s = sqrt(b->weight[i] / given),
+			     r = s * s * (b->y[i] - m[i]);
+		n++;
+		w += s * s;
+		psi += given * r * r;
+		slope += s * (5 * s - 4);
+	}
+	return n > (double)n_free && slope > 0 ? w * n * psi / ((n - (double)n_free) * slope * slope) : NAN;
 }
 
 static enum hs_fit_status told(const struct hs_lm_fit *lm)
@@ -178,10 +210,12 @@ static void descend(const struct job *j, struct bench *b, struct outcome *out)
 		.loss = o->noise == HS_FIT_POISSON ? HS_LM_POISSON : HS_LM_SQUARES, .max_iter = o->max_iter };
 	hs_lm_run(b->lm, &problem, b->y, weigh(j, b), q, &out->lm);
 	double last = INFINITY;
+	bool tukey = false;
 	for (int round = 0; o->robust && out->lm.status <= HS_LM_STUCK && round < ROBUST_ROUNDS; round++) {
 		if (fabs(out->lm.squares - last) <= 1e-8 * last || !reweigh(j, b))
 			break;
 		last = out->lm.squares;
+		tukey = true;
 		hs_lm_run(b->lm, &problem, b->y, b->weight, q, &out->lm);
 	}
 	out->status = told(&out->lm);
@@ -196,7 +230,9 @@ static void descend(const struct job *j, struct bench *b, struct outcome *out)
 		if (on_bound[i])
 			out->status = HS_FIT_ON_BOUND;
 	const double free_data = (double)out->lm.n_data - (double)out->lm.n_free;
-	out->scale = o->noise != HS_FIT_EQUAL ? 1 : free_data > 0 ? out->lm.cost / free_data : NAN;
+	out->scale = o->noise != HS_FIT_EQUAL ? 1 : tukey ? robust_scale(j, b, out->lm.n_free) : free_data > 0 ?
+		out->lm.cost / free_data : NAN;
+	out->merit = o->robust ? median_residual(j, b) : out->lm.cost;
 }
 
 /* Row into the order of the fit; complex rows alternate. */
@@ -305,15 +341,25 @@ static double spread_of(const struct job *j, const double *y)
 {
 	double sum = 0, n = 0, about = 0;
 	for (size_t i = 0; i < j->n_values; i++)
-		if (!j->o->weight || j->o->weight[i % j->o->grid.n] > 0) {
+		if (counts(j, i)) {
 			sum += y[i];
 			n++;
 		}
 	const double mean = j->o->model->is_complex ? 0 : sum / n;
 	for (size_t i = 0; i < j->n_values; i++)
-		if (!j->o->weight || j->o->weight[i % j->o->grid.n] > 0)
+		if (counts(j, i))
 			about += (y[i] - mean) * (y[i] - mean);
 	return about;
+}
+
+/* What rounding leaves of a spectrum that the model meets exactly: without it the criteria would be minus infinity. */
+static double rounding_of(const struct job *j, const double *y)
+{
+	double size = 0;
+	for (size_t i = 0; i < j->n_values; i++)
+		if (counts(j, i))
+			size += (j->o->weight ? j->o->weight[i % j->o->grid.n] : 1) * y[i] * y[i];
+	return 0x1p-92 * size;
 }
 
 static void judge(const struct job *j, const struct outcome *out, const double *y, size_t row)
@@ -321,11 +367,13 @@ static void judge(const struct job *j, const struct outcome *out, const double *
 	struct hs_fit *f = j->fit;
 	const bool known = j->o->noise != HS_FIT_EQUAL;
 	const double n = (double)out->lm.n_data, k = (double)out->lm.n_free + (known ? 0 : 1), rest = n - (double)out->lm.n_free,
-		     surprise = known ? out->lm.cost : n * log(out->lm.cost / n), total = spread_of(j, y);
+		     least = known ? 0 : fmax(out->lm.cost, rounding_of(j, y)), surprise = known ? out->lm.cost : n * log(least / n),
+		     total = spread_of(j, y);
+	const bool judged = known || least > 0;
 	f->reduced_chi2[row] = rest > 0 ? out->lm.cost / rest : NAN;
 	f->r2[row] = total > 0 ? 1 - out->lm.squares / total : NAN;
-	f->aicc[row] = n - k - 1 > 0 ? surprise + 2 * k + 2 * k * (k + 1) / (n - k - 1) : NAN;
-	f->bic[row] = surprise + k * log(n);
+	f->aicc[row] = judged && n - k - 1 > 0 ? surprise + 2 * k + 2 * k * (k + 1) / (n - k - 1) : NAN;
+	f->bic[row] = judged ? surprise + k * log(n) : NAN;
 }
 
 static void keep(const struct job *j, struct bench *b, const struct outcome *out, size_t row)
@@ -335,6 +383,7 @@ static void keep(const struct job *j, struct bench *b, const struct outcome *out
 	double *value = f->value + row * width, *sigma = f->sigma + row * width;
 	f->status[row] = (uint8_t)out->status;
 	f->n_iter[row] = (uint16_t)(out->lm.n_iter > UINT16_MAX ? UINT16_MAX : out->lm.n_iter);
+	j->merit[row] = INFINITY;
 	if (out->status == HS_FIT_NO_START || out->status == HS_FIT_SKIPPED || out->status == HS_FIT_UNDONE) {
 		for (size_t i = 0; i < width; i++)
 			value[i] = sigma[i] = NAN;
@@ -343,6 +392,8 @@ static void keep(const struct job *j, struct bench *b, const struct outcome *out
 		f->reduced_chi2[row] = f->r2[row] = f->aicc[row] = f->bic[row] = NAN;
 		return;
 	}
+	if (isfinite(out->merit))
+		j->merit[row] = out->merit;
 	double *jacobian = b->work, *work = jacobian + width * j->n_fit;
 	report(j, out->p, value, jacobian);
 	for (size_t i = 0; i < j->n_fit * j->n_fit; i++)
@@ -358,9 +409,9 @@ static void keep(const struct job *j, struct bench *b, const struct outcome *out
 /* ------------------------------------------------------------------ passes */
 
 /* Lower is better; what has no answer is worst. */
-static double rank_of(enum hs_fit_status status, double cost)
+static double rank_of(const struct outcome *out)
 {
-	return status == HS_FIT_NO_START || !isfinite(cost) ? INFINITY : cost;
+	return out->status == HS_FIT_NO_START || !isfinite(out->merit) ? INFINITY : out->merit;
 }
 
 static void fit_first(const struct job *j, struct bench *b, size_t row, struct outcome *out)
@@ -380,8 +431,7 @@ static bool fit_again(const struct job *j, struct bench *b, size_t row, struct o
 	const struct hs_fit_options *o = j->o;
 	const struct hs_fit *f = j->fit;
 	const size_t width = f->n_params + f->n_derived, y = row / o->n_x, x = row % o->n_x;
-	const double rest = (double)j->n_values - (double)j->n_fit;
-	double best = f->status[row] == HS_FIT_NO_START ? INFINITY : f->reduced_chi2[row] * rest;
+	double best = j->merit[row];
 	bool better = false;
 	const size_t near[] = { y ? row - o->n_x : row, y + 1 < o->n_y ? row + o->n_x : row, x ? row - 1 : row, x + 1 < o->n_x ?
 		row + 1 : row };
@@ -390,8 +440,8 @@ static bool fit_again(const struct job *j, struct bench *b, size_t row, struct o
 		if (near[i] == row || !take_start(j, j->before + near[i] * width, attempt.p))
 			continue;
 		descend(j, b, &attempt);
-		if (rank_of(attempt.status, attempt.lm.cost) < best * (1 - 1e-10)) {
-			best = attempt.lm.cost;
+		if (rank_of(&attempt) < best * (1 - 1e-10)) {
+			best = attempt.merit;
 			*out = attempt;
 			better = true;
 		}
@@ -482,7 +532,7 @@ size_t hs_fit_bytes(size_t n_rows, const struct hs_compound *c, size_t n, bool w
 {
 	const size_t width = c->n_params + c->n_derived, m = c->is_complex ? 2 * n : n,
 		     row = 3 * width * sizeof(double) + (with_covariance ? c->n_params * (c->n_params + 1) / 2 * sizeof(float) : 0) +
-			     5 * sizeof(double) + 8;
+			     6 * sizeof(double) + 8;
 	return n_rows * row + (size_t)(threads > 0 ? threads : 1) * (bench_values(c, n) * sizeof(double) + hs_lm_bytes(m, c->n_params));
 }
 
@@ -519,6 +569,29 @@ static int make_room(struct hs_fit *f, bool with_covariance, struct hs_err *err)
 	return -1;
 }
 
+/* Which parameters are fitted, and within which bounds: those said, and those that follow from the axis where the two agree. */
+static void choose_fitted(struct job *j)
+{
+	const struct hs_compound *c = j->o->model;
+	double low[HS_COMPOUND_MOST], high[HS_COMPOUND_MOST];
+	for (size_t i = 0; i < c->n_params; i++) {
+		low[i] = -INFINITY;
+		high[i] = INFINITY;
+	}
+	for (size_t t = 0; t < c->n_terms; t++)
+		if (c->term[t].model->limits)
+			c->term[t].model->limits(&j->o->grid, low + c->term[t].first, high + c->term[t].first);
+	for (size_t i = 0; i < c->n_params; i++) {
+		const struct hs_compound_param *p = &c->param[i];
+		if (p->fixed || p->tied)
+			continue;
+		const bool agree = fmax(p->low, low[i]) < fmin(p->high, high[i]);
+		j->low[j->n_fit] = agree ? fmax(p->low, low[i]) : p->low;
+		j->high[j->n_fit] = agree ? fmin(p->high, high[i]) : p->high;
+		j->place[j->n_fit++] = i;
+	}
+}
+
 int hs_fit(struct hs_rowsource *rows, const struct hs_fit_options *o, struct hs_fit *fit, struct hs_err *err)
 {
 	const struct hs_compound *c = o->model;
@@ -527,13 +600,9 @@ int hs_fit(struct hs_rowsource *rows, const struct hs_fit_options *o, struct hs_
 	*fit = (struct hs_fit){ .n_rows = rows->n_rows, .n_params = c->n_params, .n_derived = c->n_derived };
 	if (rows->n_chan != n_values)
 		return hs_fail(err, HS_BUG, "a grid of %zu points for rows of %zu values", o->grid.n, rows->n_chan);
-	for (size_t i = 0; i < c->n_params; i++)
-		if (!c->param[i].fixed && !c->param[i].tied) {
-			j.low[j.n_fit] = c->param[i].low;
-			j.high[j.n_fit] = c->param[i].high;
-			j.place[j.n_fit++] = i;
-		}
-	int verdict = make_room(fit, o->with_covariance, err) < 0 || make_benches(&j, err) < 0 ? -1 : 0;
+	choose_fitted(&j);
+	j.merit = hs_alloc(rows->n_rows, sizeof *j.merit, err);
+	int verdict = !j.merit || make_room(fit, o->with_covariance, err) < 0 || make_benches(&j, err) < 0 ? -1 : 0;
 	if (verdict == 0)
 		verdict = hs_rows_each(rows, "fitting", fit_block, &j, err);
 	if (verdict == 0 && o->sweeps && o->n_y * o->n_x == rows->n_rows)
@@ -543,6 +612,7 @@ int hs_fit(struct hs_rowsource *rows, const struct hs_fit_options *o, struct hs_
 		free(j.bench[t].row);
 	}
 	free(j.bench);
+	free(j.merit);
 	for (size_t i = 0; verdict == 0 && i < fit->n_rows; i++)
 		fit->count[fit->status[i]]++;
 	fit->stopped = fit->count[HS_FIT_UNDONE] > 0;
