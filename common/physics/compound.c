@@ -19,27 +19,56 @@ const struct hs_model *hs_model_named(const char *name)
 	return NULL;
 }
 
-static int add_term(struct hs_compound *c, const char *name, struct hs_err *err)
+static int refuse_name(const char *name, struct hs_err *err)
 {
-	const struct hs_model *model = hs_model_named(name);
-	if (!model) {
-		struct hs_str there = { 0 };
-		for (const struct hs_model *const *m = hs_model_table; *m; m++)
-			hs_str_addf(&there, "%s%s", m == hs_model_table ? "" : ", ", (*m)->name);
-		hs_fail(err, HS_USAGE, "no model '%s': there are %s", name, hs_str_get(&there));
-		hs_str_release(&there);
+	struct hs_str there = { 0 };
+	size_t n;
+	char **file = hs_user_model_names(&n);
+	for (const struct hs_model *const *m = hs_model_table; *m; m++)
+		hs_str_addf(&there, "%s%s", m == hs_model_table ? "" : ", ", (*m)->name);
+	for (size_t i = 0; i < n; i++) {
+		hs_str_addf(&there, ", %s", file[i]);
+		free(file[i]);
+	}
+	free(file);
+	hs_fail(err, HS_USAGE, "no model '%s': there are %s", name, hs_str_get(&there));
+	hs_str_release(&there);
+	return -1;
+}
+
+/* Takes user, which may be NULL. */
+static int add_term(struct hs_compound *c, const struct hs_model *model, struct hs_user_model *user, struct hs_err *err)
+{
+	const char *clash = c->n_terms && model->is_complex != c->is_complex ? c->term[0].model->name : NULL;
+	if (clash || c->n_params + model->n_params > HS_COMPOUND_MOST) {
+		if (clash)
+			hs_fail(err, HS_USAGE, "'%s' and '%s' do not add: one of them is complex", clash, model->name);
+		else
+			hs_fail(err, HS_USAGE, "a sum of more than %d parameters", HS_COMPOUND_MOST);
+		hs_user_model_free(user);
 		return -1;
 	}
-	if (c->n_terms && model->is_complex != c->is_complex)
-		return hs_fail(err, HS_USAGE, "'%s' and '%s' do not add: one of them is complex", c->term[0].model->name, name);
-	if (c->n_params + model->n_params > HS_COMPOUND_MOST)
-		return hs_fail(err, HS_USAGE, "a sum of more than %d parameters", HS_COMPOUND_MOST);
 	c->term = hs_must_resize(c->term, c->n_terms + 1, sizeof *c->term);
-	c->term[c->n_terms++] = (struct hs_term){ model, c->n_params };
+	c->term[c->n_terms++] = (struct hs_term){ model, user, c->n_params };
 	c->n_params += model->n_params;
 	c->is_complex = model->is_complex;
 	c->own_form |= model->physical != NULL;
 	return 0;
+}
+
+static int add_named(struct hs_compound *c, const char *name, struct hs_err *err)
+{
+	struct hs_user_model *user = NULL;
+	const struct hs_model *model = hs_model_named(name);
+	if (!model && hs_user_model_find(&user, name, err) < 0)
+		return -1;
+	return model || user ? add_term(c, model ? model : &user->model, user, err) : refuse_name(name, err);
+}
+
+static int add_formula(struct hs_compound *c, const char *text, struct hs_err *err)
+{
+	struct hs_user_model *user;
+	return hs_user_model_typed(&user, text, err) < 0 ? -1 : add_term(c, &user->model, user, err);
 }
 
 /* The name of term i before its parameters: none when it is alone, with its number when its model occurs again. */
@@ -49,44 +78,63 @@ static char *prefix_of(const struct hs_compound *c, size_t i)
 	if (c->n_terms == 1)
 		return hs_must_dup("");
 	for (size_t t = 0; t < c->n_terms; t++) {
-		n += c->term[t].model == c->term[i].model;
-		number += t < i && c->term[t].model == c->term[i].model;
+		const bool same = !strcmp(c->term[t].model->name, c->term[i].model->name);
+		n += same;
+		number += t < i && same;
 	}
 	return n > 1 ? hs_must_printf("%s%zu_", c->term[i].model->name, number) : hs_must_printf("%s_", c->term[i].model->name);
 }
 
-int hs_compound_parse(struct hs_compound *c, const char *text, struct hs_err *err)
+/* Names between plus signs, the last of them perhaps a formula. */
+static int add_terms(struct hs_compound *c, const char *text, struct hs_err *err)
 {
-	*c = (struct hs_compound){ 0 };
-	char *copy = hs_must_dup(text), *save = NULL;
+	static const char formula[] = "expr:";
+	char *copy = hs_must_dup(text), *at = copy;
 	int verdict = 0;
-	for (char *word = strtok_r(copy, "+", &save); word && verdict == 0; word = strtok_r(NULL, "+", &save)) {
-		while (*word == ' ')
-			word++;
+	while (at && verdict == 0) {
+		char *word = at + strspn(at, " "), *plus = NULL;
+		if (hs_starts(word, formula)) {
+			verdict = add_formula(c, word + strlen(formula), err);
+			break;
+		}
+		plus = strchr(word, '+');
+		if (plus)
+			*plus = 0;
 		for (size_t n = strlen(word); n && word[n - 1] == ' '; n--)
 			word[n - 1] = 0;
-		verdict = add_term(c, word, err);
+		verdict = *word ? add_named(c, word, err) : hs_fail(err, HS_USAGE, "a name of a model is missing");
+		at = plus ? plus + 1 : NULL;
 	}
 	free(copy);
-	if (verdict == 0 && !c->n_terms)
-		verdict = hs_fail(err, HS_USAGE, "'%s' names no model", text);
-	if (verdict < 0)
-		return -1;
+	return verdict;
+}
+
+static void name_parameters(struct hs_compound *c)
+{
 	c->param = hs_must_alloc(c->n_params, sizeof *c->param);
 	for (size_t t = 0; t < c->n_terms; t++) {
+		const struct hs_model *m = c->term[t].model;
 		char *prefix = prefix_of(c, t);
-		for (size_t j = 0; j < c->term[t].model->n_params; j++) {
-			const struct hs_param_spec *spec = &c->term[t].model->param[j];
+		for (size_t j = 0; j < m->n_params; j++) {
+			const struct hs_param_spec *spec = &m->param[j];
 			c->param[c->term[t].first + j] = (struct hs_compound_param){ .name = hs_must_printf("%s%s", prefix, spec->name), .spec = spec,
 				.low = spec->low, .high = spec->high, .value = spec->usual, .fixed = spec->setting };
 		}
-		for (size_t j = 0; j < c->term[t].model->n_derived; j++) {
-			const struct hs_derived_spec *spec = &c->term[t].model->derived[j];
+		for (size_t j = 0; j < m->n_derived; j++) {
+			const struct hs_derived_spec *spec = &m->derived[j];
 			c->derived = hs_must_resize(c->derived, c->n_derived + 1, sizeof *c->derived);
 			c->derived[c->n_derived++] = (struct hs_compound_derived){ hs_must_printf("%s%s", prefix, spec->name), spec };
 		}
 		free(prefix);
 	}
+}
+
+int hs_compound_parse(struct hs_compound *c, const char *text, struct hs_err *err)
+{
+	*c = (struct hs_compound){ 0 };
+	if (add_terms(c, text, err) < 0)
+		return -1;
+	name_parameters(c);
 	return 0;
 }
 
@@ -96,6 +144,8 @@ void hs_compound_release(struct hs_compound *c)
 		free(c->param[i].name);
 	for (size_t i = 0; i < c->n_derived; i++)
 		free(c->derived[i].name);
+	for (size_t t = 0; t < c->n_terms; t++)
+		hs_user_model_free(c->term[t].user);
 	free(c->param);
 	free(c->derived);
 	free(c->term);
@@ -117,6 +167,29 @@ static int find_param(const struct hs_compound *c, const char *name, size_t *i, 
 	return -1;
 }
 
+/* "^1,-2" of "eV" and "counts": "eV/counts^2". */
+static char *unit_of_powers(const char *powers, const char *x, const char *y)
+{
+	const char *unit[] = { y, x };
+	double power[2] = { 0 };
+	char *next;
+	struct hs_str up = { 0 }, down = { 0 };
+	power[1] = strtod(powers + 1, &next);
+	power[0] = *next == ',' ? strtod(next + 1, NULL) : 0;
+	for (size_t i = 0; i < HS_LEN(unit); i++) {
+		struct hs_str *to = power[i] > 0 ? &up : &down;
+		if (power[i] == 0 || !unit[i] || !*unit[i] || !strcmp(unit[i], "1"))
+			continue;
+		hs_str_addf(to, "%s%s", to == &down ? "/" : up.len ? "*" : "", unit[i]);
+		if (fabs(power[i]) != 1)
+			hs_str_addf(to, "^%.4g", fabs(power[i]));
+	}
+	char *text = hs_must_printf("%s%s", up.len ? hs_str_get(&up) : "1", hs_str_get(&down));
+	hs_str_release(&up);
+	hs_str_release(&down);
+	return text;
+}
+
 char *hs_unit_of(enum hs_unit_of of, const char *own, const char *x, const char *y)
 {
 	const bool no_x = !x || !*x || !strcmp(x, "1"), no_y = !y || !*y || !strcmp(y, "1");
@@ -129,7 +202,7 @@ char *hs_unit_of(enum hs_unit_of of, const char *own, const char *x, const char 
 	case HS_OF_CURVATURE: return no_x ? hs_must_dup(no_y ? "1" : y) : hs_must_printf("%s/%s^2", no_y ? "1" : y, x);
 	case HS_OF_PER_X: return no_x ? hs_must_dup("1") : hs_must_printf("1/%s", x);
 	case HS_OF_RADIAN: return hs_must_dup("rad");
-	case HS_OF_OWN: return hs_must_dup(own && *own ? own : "1");
+	case HS_OF_OWN: return own && *own == '^' ? unit_of_powers(own, x, y) : hs_must_dup(own && *own ? own : "1");
 	}
 	return hs_must_dup("1");
 }
@@ -204,6 +277,9 @@ static int say_tie(struct hs_compound *c, size_t i, const char *value, const cha
 		return -1;
 	if (c->param[p->to].tied || p->to == i)
 		return hs_fail(err, HS_USAGE, "'%s' is tied itself", c->param[p->to].name);
+	for (size_t k = 0; k < c->n_params; k++)
+		if (c->param[k].tied && c->param[k].to == i)
+			return hs_fail(err, HS_USAGE, "'%s' is tied to it", c->param[k].name);
 	p->tied = true;
 	return 0;
 }
@@ -235,11 +311,42 @@ int hs_compound_tie(struct hs_compound *c, const char *text, struct hs_err *err)
 	return refuse_own_form(c, err) < 0 ? -1 : each(c, text, NULL, NULL, say_tie, err);
 }
 
+/* As given, for this one or for the one that it is tied to; NAN else. */
+static double start_of(const struct hs_compound *c, const struct hs_compound_param *p)
+{
+	return p->tied && isnan(p->value) ? p->factor * c->param[p->to].value : p->value;
+}
+
+int hs_compound_check(const struct hs_compound *c, struct hs_err *err)
+{
+	struct hs_str missing = { 0 };
+	for (size_t t = 0; t < c->n_terms; t++)
+		for (size_t j = 0; c->term[t].user && j < c->term[t].model->n_params; j++) {
+			const struct hs_compound_param *p = &c->param[c->term[t].first + j];
+			if (isnan(start_of(c, p)) && hs_user_model_wants(c->term[t].user, j))
+				hs_str_addf(&missing, "%s%s=...", missing.len ? "," : "", p->name);
+		}
+	if (missing.len)
+		hs_fail(err, HS_USAGE, "where do these begin: --start %s", hs_str_get(&missing));
+	hs_str_release(&missing);
+	return hs_failed(err) ? -1 : 0;
+}
+
 /* ------------------------------------------------------------------ values */
 
 static size_t n_values(const struct hs_compound *c, const struct hs_grid *g)
 {
 	return c->is_complex ? 2 * g->n : g->n;
+}
+
+static bool eval_term(const struct hs_term *t, const struct hs_grid *g, const double *p, double *y, double *dy)
+{
+	return t->user ? hs_user_model_eval(t->user, g, p, y, dy) : t->model->eval(g, p, y, dy);
+}
+
+static bool guess_term(const struct hs_term *t, const struct hs_grid *g, const double *y, const double *weight, double *p)
+{
+	return t->user ? hs_user_model_guess(t->user, g, y, weight, p) : t->model->guess(g, y, weight, p);
 }
 
 bool hs_compound_eval(const struct hs_compound *c, const struct hs_grid *g, const double *p, double *y, double *dy,
@@ -248,7 +355,7 @@ bool hs_compound_eval(const struct hs_compound *c, const struct hs_grid *g, cons
 	const size_t n = n_values(c, g);
 	for (size_t t = 0; t < c->n_terms; t++) {
 		const struct hs_term *term = &c->term[t];
-		if (!term->model->eval(g, p + term->first, t ? scratch : y, dy ? dy + term->first * n : NULL))
+		if (!eval_term(term, g, p + term->first, t ? scratch : y, dy ? dy + term->first * n : NULL))
 			return false;
 		for (size_t i = 0; t && i < n; i++)
 			y[i] += scratch[i];
@@ -337,13 +444,13 @@ bool hs_compound_guess(const struct hs_compound *c, const struct hs_grid *g, con
 			for (size_t j = 0; j < term->model->n_params; j++)
 				all_given &= !isnan(c->param[term->first + j].value);
 			for (size_t j = 0; j < term->model->n_params; j++)
-				p[term->first + j] = c->param[term->first + j].value;
-			if (!all_given && !term->model->guess(g, left, weight, p + term->first))
+				p[term->first + j] = start_of(c, &c->param[term->first + j]);
+			if (!all_given && !guess_term(term, g, left, weight, p + term->first))
 				return false;
 			impose(c, g, term, p);
 			if (c->n_terms == 1)
 				continue;
-			if (!term->model->eval(g, p + term->first, model, NULL))
+			if (!eval_term(term, g, p + term->first, model, NULL))
 				return false;
 			for (size_t i = 0; i < n; i++)
 				left[i] -= model[i];
