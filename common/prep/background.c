@@ -131,8 +131,8 @@ static int open_background(struct hs_stage *stage, const struct hs_stage *before
 	struct law *l = hs_must_alloc(1, sizeof *l);
 	*l = (struct law){ .how = (enum how)how, .n = before->n_chan, .low = how == POWERLAW ? 0 : -STEEPEST };
 	hs_stage_begin(stage, before, l, release);
-	int verdict = how < 0 || !window ? hs_fail(err, HS_USAGE, "'%.60s' is none of powerlaw:LO:HI, exponential:LO:HI and line:LO:HI", args) :
-		hs_op_window(axis, window, &l->first, &l->last, err);
+	int verdict = how >= 0 && window ? hs_op_window(axis, window, &l->first, &l->last, err) :
+		hs_fail(err, HS_USAGE, "'%.60s' is none of powerlaw:LO:HI, exponential:LO:HI and line:LO:HI", args);
 	free(word);
 	if (verdict < 0 || set_places(l, axis, err) < 0)
 		return -1;

@@ -72,7 +72,7 @@ static void cut_down(const struct line *b, const double *y, double *z, double *s
 static int make_basis(struct line *b, const struct hs_axis *axis, struct hs_err *err)
 {
 	const size_t n = axis->n, m = b->m;
-	const double first = axis->value[0], middle = (first + axis->value[n - 1]) / 2, half = n > 1 ? fabs(axis->value[n - 1] - first) / 2 : 1;
+	const double first = axis->value[0], last = axis->value[n - 1], middle = (first + last) / 2, half = n > 1 ? fabs(last - first) / 2 : 1;
 	double *r = hs_must_alloc(m * m, sizeof *r);
 	b->basis = hs_alloc(n, m * sizeof *b->basis, err);
 	for (size_t i = 0; b->basis && i < n; i++) {
