@@ -282,7 +282,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
 	const struct hs_study study = { .does = "decompose", .bytes = needed,
-		.reading = { .as = p->exact ? HS_AS_F64 : HS_AS_AUTO, .again = p->robust || p->missing || p->variance },
+		.reading = { .as = p->exact ? HS_AS_F64 : HS_AS_AUTO, .again = p->robust || p->missing || p->variance || !p->no_scores },
 		.compute = compute, .write = write_results, .report = report };
 	struct analysis a = { 0 };
 	const int verdict = hs_study_run(run, &study, &a, err);
