@@ -41,6 +41,24 @@ static double half_way(const struct hs_grid *g, const double *y, const double *w
 	return NAN;
 }
 
+/* Widths and centre from where half height is crossed going back and forth from the top; NAN: nowhere. */
+static void set_widths(const struct hs_grid *g, double back, double forth, struct hs_peak_guess *peak)
+{
+	const double step = g->n > 1 ? fabs(g->x[g->n - 1] - g->x[0]) / (double)(g->n - 1) : 1, none = 0.25 * step * (double)g->n;
+	double before = fabs(back - peak->top), after = fabs(forth - peak->top);
+	peak->centre = peak->top;
+	if (!isnan(back) && !isnan(forth))
+		peak->centre = 0.5 * peak->top + 0.25 * (back + forth);
+	if (isnan(back))
+		before = isnan(forth) ? none : after;
+	if (isnan(forth))
+		after = isnan(back) ? none : before;
+	const bool ascending = g->x[0] <= g->x[g->n - 1];
+	peak->width = fmax(before + after, step);
+	peak->below = fmax(ascending ? before : after, 0.5 * step);
+	peak->above = fmax(ascending ? after : before, 0.5 * step);
+}
+
 bool hs_guess_peak(const struct hs_grid *g, const double *y, const double *weight, struct hs_peak_guess *peak)
 {
 	size_t top = 0;
@@ -60,16 +78,9 @@ bool hs_guess_peak(const struct hs_grid *g, const double *y, const double *weigh
 	if (equal || !(largest > 0))
 		return false;
 	peak->height = smooth_at(g, y, weight, top);
-	peak->centre = g->x[top];
-	const double left = half_way(g, y, weight, top, -1, peak->height), right = half_way(g, y, weight, top, 1, peak->height),
-		     step = g->n > 1 ? fabs(g->x[g->n - 1] - g->x[0]) / (double)(g->n - 1) : 1;
-	if (!isnan(left) && !isnan(right)) {
-		peak->width = fabs(right - left);
-		peak->centre = 0.5 * peak->centre + 0.25 * (left + right);
-	} else {
-		peak->width = isnan(left) && isnan(right) ? 0.5 * step * (double)g->n : 2 * fabs((isnan(left) ? right : left) - peak->centre);
-	}
-	peak->width = fmax(peak->width, step);
+	peak->top = g->x[top];
+	const double back = half_way(g, y, weight, top, -1, peak->height), forth = half_way(g, y, weight, top, 1, peak->height);
+	set_widths(g, back, forth, peak);
 	return true;
 }
 
@@ -106,4 +117,34 @@ bool hs_guess_line(const struct hs_grid *g, const double *y, const double *weigh
 	*slope = (y1 - y0) / (x1 - x0);
 	*offset = y0 - *slope * x0;
 	return true;
+}
+
+bool hs_guess_decay(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double *a, double *r)
+{
+	double most = 0, total = 0, s[5] = { 0 };
+	for (size_t i = 0; i < g->n; i++)
+		if (counts(y, weight, i)) {
+			most = fmax(most, fabs(y[i]));
+			total += y[i] / (double)g->n;
+		}
+	if (!(most > 0))
+		return false;
+	const double sign = total < 0 ? -1 : 1;
+	double shift = NAN;           /* the first u: differences are small beside it on an axis far from its origin */
+	for (size_t i = 0; i < g->n; i++) {
+		const double ratio = g->x[i] / from, v = sign * y[i] / most;
+		if (!counts(y, weight, i) || !(v > 0) || (log_x && !(ratio > 0)))
+			continue;
+		const double u = log_x ? log(ratio) : g->x[i] - from;
+		shift = isnan(shift) ? u : shift;
+		const double w = v * v, d = u - shift, z = log(v), term[5] = { w, w * d, w * d * d, w * z, w * d * z };
+		for (int k = 0; k < 5; k++)
+			s[k] += term[k];
+	}
+	const double det = s[0] * s[2] - s[1] * s[1];
+	if (!(det > 1e-12 * s[0] * s[2]))
+		return false;
+	*r = -(s[0] * s[4] - s[1] * s[3]) / det;
+	*a = sign * most * exp((s[2] * s[3] - s[1] * s[4]) / det + *r * shift);
+	return isfinite(*a) && isfinite(*r);
 }

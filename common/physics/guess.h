@@ -13,7 +13,8 @@ struct hs_peak_guess {
 	double below, above;          /* half widths from the top towards smaller and larger x, each at least half a step */
 };
 
-/* The point farthest from zero after a running mean of three; half height is looked for on both sides, and where one is not in the
+/* The point farthest from zero after a running mean of three; half height is looked for on both sides, and where one is not in
+ * the
  * window, it is taken to be as far as the other. False when all values are equal or none is finite. */
 bool hs_guess_peak(const struct hs_grid *g, const double *y, const double *weight, struct hs_peak_guess *peak);
 
@@ -21,8 +22,10 @@ bool hs_guess_peak(const struct hs_grid *g, const double *y, const double *weigh
  * fewer than two points. */
 bool hs_guess_line(const struct hs_grid *g, const double *y, const double *weight, double *offset, double *slope);
 
-/* The decay y = a exp(-r u), u = x - from, or with log_x u = ln(x / from): ln |y| against u by least squares with weights y^2, over
+/* The decay y = a exp(-r u), u = x - from, or with log_x u = ln(x / from): ln |y| against u by least squares with weights y^2,
+ * over
  * points of the sign that prevails (and x / from > 0). False when there are no two different u. */
-bool hs_guess_decay(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double *a, double *r);
+bool hs_guess_decay(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double *a,
+	double *r);
 
 #endif
