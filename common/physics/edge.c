@@ -84,5 +84,5 @@ static const struct hs_param_spec param[] = {
 const struct hs_model hs_model_edge = { .name = "edge",
 	.what = "core-loss edge: a rounded step that decays; add a lorentzian for a white line",
 	.formula = "jump erfc(-2 sqrt(ln 2) (x - onset) / width) / 2 (x / onset)^-exponent",
-	.source = "Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope, 3rd ed. (2011), ch. 3.6: power law behind the edge",
+	.source = "Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope, 3rd ed. (2011), ch. 3.6",
 	.n_params = 4, .param = param, .eval = eval, .guess = guess };
