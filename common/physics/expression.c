@@ -347,12 +347,13 @@ static void want(struct unit *wanted, struct unit w)
 		*wanted = w;
 }
 
-/* From what is wanted of the result to what is wanted of the operands. */
-static void sink(const struct hs_expression *e, size_t i, const struct unit *u, struct unit *wanted)
+/* From what is wanted of the result to what is wanted of the operands. plain_sums: a number in a sum of which nothing is known
+ * is one without unit. */
+static void sink(const struct hs_expression *e, size_t i, const struct unit *u, struct unit *wanted, bool plain_sums)
 {
 	static const struct unit plain = { .known = true };
 	const struct op *op = &e->op[i];
-	const struct unit w = wanted[i];
+	struct unit w = wanted[i];
 	struct unit *b = i ? &wanted[i - 1] : NULL, *a = is_binary(op->what) ? &wanted[op->left] : NULL;
 	switch (op->what) {
 	case NUMBER:
@@ -365,8 +366,10 @@ static void sink(const struct hs_expression *e, size_t i, const struct unit *u, 
 	case SUB:
 	case MIN:
 	case MAX:
-		want(a, w.known ? w : u[i]);
-		want(b, w.known ? w : u[i]);
+		if (!w.known)
+			w = !u[i].known && plain_sums && (u[op->left].any || u[i - 1].any) ? plain : u[i];
+		want(a, w);
+		want(b, w);
 		return;
 	case MUL:
 		want(a, combine(w, u[i - 1], -1));
@@ -391,14 +394,16 @@ static void sink(const struct hs_expression *e, size_t i, const struct unit *u, 
 static void find_units(struct hs_expression *e)
 {
 	struct unit u[HS_EXPRESSION_OPS], wanted[HS_EXPRESSION_OPS];
-	for (bool news = true; news;) {
+	bool plain_sums = false, news = true;
+	while (news || !plain_sums) {
+		plain_sums = !news;
 		news = false;
 		memset(wanted, 0, sizeof wanted);
 		for (size_t i = 0; i < e->n_ops; i++)
 			u[i] = rise(e, i, u);
 		wanted[e->n_ops - 1] = (struct unit){ .known = true, .of = { 0, 1 } };
 		for (size_t i = e->n_ops; i-- > 0;)
-			sink(e, i, u, wanted);
+			sink(e, i, u, wanted, plain_sums);
 		for (size_t i = 0; i < e->n_ops; i++) {
 			const size_t j = e->op[i].param;
 			if (e->op[i].what != PARAM || e->has_unit[j] || !wanted[i].known)
