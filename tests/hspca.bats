@@ -564,7 +564,7 @@ np.save("all.npy", x); np.save("a.npy", x[:11]); np.save("b.npy", x[11:20]); np.
 		hscmp --as bases -d loadings --tolerance 0.5deg three.nxs batch.nxs
 		numbers three.nxs batch.nxs 'a, b = result(0, "variance", "eigenvalue")[:3], result(1, "variance", "eigenvalue")[:3]
 assert np.allclose(a, b, rtol=1e-3), (a, b)
-assert list(result(0, "spectra_used")) == [440, 360, 400] and result(0, "scores").shape == (3, 10, 40)
+assert list(result(0, "spectra_used")) == [0, 440, 800, 1200] and result(0, "scores").shape == (3, 10, 40)
 assert np.allclose(result(0, "variance")[:3], result(1, "variance")[:3], rtol=2e-3)'
 	done
 	refuses 2 hspca --update one.nxs -p c.nxs -o no.nxs

@@ -32,6 +32,7 @@ struct analysis {
 	struct hs_mlpca likely;
 	struct hs_earlier earlier;
 	struct hs_rowsource *rows;            /* for the second passes */
+	bool tested;                          /* ranks are known */
 	bool settled;                         /* the method has its own way to the number of components */
 };
 
@@ -163,6 +164,7 @@ static int test_rank(const struct params *p, const struct hs_run *run, struct hs
 			return -1;
 		hs_ranks_set_parallel(r, rank);
 	}
+	a->tested = true;
 	if (a->settled)
 		r->chosen = p->variance || p->update ? pca->n_comp : p->missing ? a->em.k : a->robust.k;
 	hs_stage("rank: chosen %zu; Tracy-Widom %zu, Gavish-Donoho %zu, Minka %zu, BIC %zu, elbow %zu", r->chosen, r->tw, r->gd,
@@ -273,7 +275,7 @@ static int write_results(struct hs_run *run, struct hs_out *out, const struct hs
 	const struct params *p = run->tool->params;
 	const struct analysis *a = result;
 	const struct hs_components c = { .pca = &a->pca, .k = a->k, .rows = a->rows, .with_scores = !p->no_scores,
-		.denoise = p->denoise, .sigma = a->k == a->pca.n_comp ? a->likely.sigma : NULL, .weight = a->robust.weight,
+		.denoise = p->denoise, .sigma = a->k == a->pca.n_comp ? a->likely.sigma : NULL, .weight = a->robust.weight, .ranks = a->tested ? &a->ranks : NULL,
 		.n_batches = a->earlier.n_batches, .batch = a->earlier.batch };
 	return hs_components_put(out, px, &c, err);
 }

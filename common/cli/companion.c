@@ -172,6 +172,10 @@ static int read_all(struct hs_earlier *e, struct hs_in *in, size_t n_chan, struc
 	e->mean = loadings ? result(in, "mean", &wide, err) : NULL;
 	e->batch = e->mean ? result(in, "spectra_used", &e->n_batches, err) : NULL;
 	e->f = e->batch ? hs_alloc(n, sizeof(double), err) : NULL;
+	/* counted up to the end of each batch, from 0: the differences are the batches */
+	e->n_batches -= e->n_batches ? 1 : 0;
+	for (size_t b = 0; e->f && b < e->n_batches; b++)
+		e->batch[b] = e->batch[b + 1] - e->batch[b];
 	for (size_t b = 0; e->f && b < e->n_batches; b++)
 		all += e->batch[b] > 0 && e->batch[b] < 1e15 ? e->batch[b] : 0;
 	e->known = (struct hs_tsqr_earlier){ .n = (size_t)all, .k = n / n_chan, .mean = e->mean, .f = e->f };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "cli/factors.h"
 
 enum { SCREE = 50 };          /* eigenvalues shown in the scree plot */
@@ -69,21 +70,41 @@ static int write_variance(struct hs_out *out, const struct hs_pixels *px, const 
 	return verdict;
 }
 
-/* What a later --update must know: how many spectra these components are of, batch by batch. */
+/* What a later --update must know: how many spectra these components are of, counted up to the end of each batch. */
 static int write_used(struct hs_out *out, const struct hs_pixels *px, const struct hs_components *a, struct hs_err *err)
 {
 	const size_t before = a->n_batches;
-	double *used = hs_alloc(before + 1, sizeof *used, err);
+	double *used = hs_alloc(before + 2, sizeof *used, err);
 	struct hs_signal s;
 	if (!used)
 		return -1;
-	double seen = 0;
 	for (size_t i = 0; i < before; i++)
-		seen += used[i] = a->batch[i];
-	used[before] = (double)a->pca->n_used - seen;
-	hs_pixels_series(px, &s, "spectra_used", "number of spectra", "1", HS_F64, "batch", before + 1);
+		used[i + 1] = used[i] + a->batch[i];
+	used[before + 1] = (double)a->pca->n_used;
+	hs_pixels_series(px, &s, "spectra_used", "number of spectra", "1", HS_F64, "batches", before + 2);
+	for (size_t i = 0; i < before + 2; i++)
+		s.axis[0].value[i] = (double)i;
 	const int verdict = hs_session_put(out, &s, used, NULL, err);
 	free(used);
+	return verdict;
+}
+
+/* What every test of the number of components said. */
+static int write_ranks(struct hs_out *out, const struct hs_pixels *px, const struct hs_ranks *r, struct hs_err *err)
+{
+	const size_t said[HS_RANK_TESTS] = { r->tw, r->gd, r->minka, r->bic, r->elbow, r->parallel };
+	const size_t n = r->parallel == HS_RANK_UNKNOWN ? HS_RANK_TESTS - 1 : HS_RANK_TESTS;
+	int32_t v[HS_RANK_TESTS];
+	struct hs_str names = { 0 };
+	struct hs_signal s;
+	for (size_t i = 0; i < n; i++) {
+		v[i] = (int32_t)said[i];
+		hs_str_addf(&names, "%s%zu %s", i ? ", " : "", i + 1, hs_rank_names[i]);
+	}
+	const struct hs_extras extras = { .comment = hs_str_get(&names) };
+	hs_pixels_series(px, &s, "rank", "number of components", "1", HS_I32, "test", n);
+	const int verdict = hs_session_put(out, &s, v, &extras, err);
+	hs_str_release(&names);
 	return verdict;
 }
 
@@ -105,7 +126,7 @@ static int write_weights(struct hs_out *out, const struct hs_pixels *px, const s
 int hs_components_put(struct hs_out *out, const struct hs_pixels *px, const struct hs_components *c, struct hs_err *err)
 {
 	if (write_components(out, px, c, err) < 0 || write_variance(out, px, c, err) < 0 || write_used(out, px, c, err) < 0 ||
-		(c->weight && write_weights(out, px, c, err) < 0))
+		(c->ranks && write_ranks(out, px, c->ranks, err) < 0) || (c->weight && write_weights(out, px, c, err) < 0))
 		return -1;
 	return c->denoise ? write_denoised(out, px, c, err) : 0;
 }

@@ -3,7 +3,8 @@
  * Into the step go scores, loadings and mean as factors.h has them, and
  *	variance      (component)    share of the variance, with columns cumulative and eigenvalue; of more components than are kept,
  *	                             so that a scree plot shows where the noise begins
- *	spectra_used  (batch)        how many spectra the components are of: what a later update must know
+ *	rank          (test)         how many components each test of their number found, in the order of hs_rank_names
+ *	spectra_used  (batches)      how many spectra the components are of after so many batches: what a later update must know
  *	weights       (pixels...)    of each spectrum, when they differ
  * and, asked for, the cube rebuilt from the components kept as /entry/data. Everything is borrowed. */
 #ifndef HS_CLI_COMPONENTS_H
@@ -11,6 +12,7 @@
 
 #include "cli/pixels.h"
 #include "factor/pca.h"
+#include "factor/rank.h"
 
 struct hs_components {
 	const struct hs_pca *pca;
@@ -19,6 +21,7 @@ struct hs_components {
 	bool with_scores, denoise;
 	const double *sigma;          /* n_pix x k: of the scores; or NULL */
 	const double *weight;         /* n_pix; or NULL */
+	const struct hs_ranks *ranks; /* or NULL, when they were not tested */
 	size_t n_batches;             /* seen before these spectra: */
 	const double *batch;          /* how many were used of each; pca->n_used counts them too */
 };

@@ -9,6 +9,8 @@
 #define LEGEND_GAP 12.0
 #define LEGEND_SHARE 0.45
 
+enum { MOST_OPINIONS = 8 };
+
 static const struct hs_rgba ratio_colour = { 36, 92, 160, 255 }, sum_colour = { 196, 98, 16, 255 };
 
 struct state {
@@ -16,7 +18,8 @@ struct state {
 	struct hs_scale x, y, percent;
 	bool empty;
 	size_t n_entries;
-	struct hs_entry entry[2];
+	struct hs_entry entry[2 + MOST_OPINIONS];
+	char note[MOST_OPINIONS][16];
 };
 
 static struct hs_frame box_frame(const struct state *s)
@@ -149,6 +152,11 @@ int hs_scree_panel(const struct hs_scree *scree, struct hs_panel *panel, struct 
 		s->n_entries = 2;
 		s->entry[0] = (struct hs_entry){ .name = "ratio", .colour = ratio_colour, .key = HS_KEY_LINE_DOT };
 		s->entry[1] = (struct hs_entry){ .name = "running sum", .colour = sum_colour, .key = HS_KEY_DASH };
+	}
+	for (size_t i = 0; i < scree->n_opinions && i < MOST_OPINIONS; i++) {
+		snprintf(s->note[i], sizeof s->note[i], "%.6g", scree->opinion[i]);
+		s->entry[s->n_entries++] = (struct hs_entry){ .name = scree->opinion_name[i], .note = s->note[i], .colour = hs_white,
+			.key = HS_KEY_LINE };         /* no key: it is a number, not a curve */
 	}
 	*panel = (struct hs_panel){ &scree_kind, s };
 	return 0;

@@ -9,6 +9,9 @@ struct hs_scree {
 	const double *ratio;          /* n fractions of the variance, component 1 first; <= 0 and NaN are left out */
 	size_t n;
 	size_t chosen;                /* components kept: filled marks and a line after them; 0: not shown */
+	size_t n_opinions;            /* what tests said: in the legend */
+	const char *const *opinion_name;
+	const double *opinion;
 	bool cumulative;              /* running sum in percent on the right axis */
 };
 

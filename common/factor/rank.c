@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 
+const char *const hs_rank_names[HS_RANK_TESTS] = { "Tracy-Widom", "Gavish-Donoho", "Minka", "BIC", "elbow", "parallel analysis" };
+
 enum { ELBOW_POINTS = 20 };
 
 static size_t least(size_t a, size_t b)

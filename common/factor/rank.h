@@ -43,6 +43,9 @@ size_t hs_rank_bic(const double *eig, size_t n_eig, size_t n, size_t p);
  * one more than the rank. */
 size_t hs_rank_elbow(const double *eig, size_t n_eig);
 
+enum { HS_RANK_TESTS = 6 };
+extern const char *const hs_rank_names[HS_RANK_TESTS];    /* "Tracy-Widom", "Gavish-Donoho", ... the last needs the data */
+
 #define HS_RANK_UNKNOWN SIZE_MAX
 struct hs_ranks {
 	size_t tw, edge, gd, minka, bic, elbow;

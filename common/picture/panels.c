@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "factor/rank.h"
 
 enum { MOST_NAMES = 1000 };           /* of labels; beyond that nobody reads them */
 
@@ -152,8 +153,18 @@ int hs_panel_scree(struct hs_maker *m, size_t variance, size_t n_kept, struct hs
 		sum += ratio[i] > 0 ? ratio[i] : 0;
 		n = ratio[i] > LEAST_RATIO || !n ? i + 1 : n;
 	}
+	size_t k, n_opinions = 0;
+	const double *opinion = NULL;
+	if (hs_session_sibling(m->in, variance, "rank", &k) && hs_in_signal(m->in, k)->rank == 1) {
+		opinion = hs_maker_other(m, k, err);
+		if (!opinion && hs_failed(err))
+			return -1;
+		n_opinions = opinion ? hs_in_signal(m->in, k)->axis[0].n : 0;
+		n_opinions = n_opinions < HS_RANK_TESTS ? n_opinions : HS_RANK_TESTS;
+	}
 	struct hs_scree *scree = &hs_plan_add(m->plan, HS_DRAWING_SCREE)->scree;
 	*scree = (struct hs_scree){ .title = "explained variance", .ratio = ratio, .n = n, .chosen = n_kept <= n ? n_kept : 0,
+		.n_opinions = n_opinions, .opinion_name = hs_rank_names, .opinion = opinion,
 		.cumulative = sum <= 1 + 1e-6 };
 	return 0;
 }
