@@ -27,4 +27,4 @@ static const struct hs_param_spec param[] = { { .name = "offset", .what = "the v
 	.high = INFINITY, .usual = NAN, .linear = true } };
 
 const struct hs_model hs_model_constant = { .name = "constant", .what = "the same value everywhere", .formula = "offset",
-	.source = "definition", .background = true, .n_params = 1, .param = param, .eval = eval, .guess = guess };
+	.source = "definition", .sweep = HS_ANY_WAY, .background = true, .n_params = 1, .param = param, .eval = eval, .guess = guess };

@@ -16,7 +16,13 @@ static bool eval(const struct hs_grid *g, const double *p, double *y, double *dy
 
 static bool guess(const struct hs_grid *g, const double *y, const double *weight, double *p)
 {
-	return hs_guess_line(g, y, weight, &p[0], &p[1]);
+	if (!hs_guess_line(g, y, weight, &p[0], &p[1]))
+		return false;
+	if (!isfinite(p[1])) {                /* a sweep that ends where it began: least squares say the rest */
+		p[0] = y[0];
+		p[1] = 0;
+	}
+	return true;
 }
 
 static const struct hs_param_spec param[] = {
@@ -28,4 +34,4 @@ static const struct hs_param_spec param[] = {
 
 const struct hs_model hs_model_line = { .name = "line", .what = "a straight line", .formula = "offset + slope x",
 	.source = "definition",
-	.background = true, .n_params = 2, .param = param, .eval = eval, .guess = guess };
+	.sweep = HS_ANY_WAY, .background = true, .n_params = 2, .param = param, .eval = eval, .guess = guess };

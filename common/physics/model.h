@@ -16,7 +16,8 @@
  *
  * When the parameters that converge best are not those a reader wants, `physical` turns what was fitted into what is reported,
  * with the derivatives for the covariance (dq[a * n_params + b] = d q_a / d p_b), and `internal` the other way round, for starts
- * and fixed values given by the user; both in the order and with the names of param[]. */
+ * and fixed values given by the user; both in the order and with the names of param[]. Bounds are then those of the internal
+ * ones. */
 #ifndef HS_PHYSICS_MODEL_H
 #define HS_PHYSICS_MODEL_H
 
@@ -54,9 +55,16 @@ struct hs_derived_spec {
 	const char *unit;
 };
 
+/* What way a model asks the axis to go. */
+enum hs_sweep {
+	HS_ONE_WAY,                   /* ascending or descending, all different */
+	HS_ANY_WAY,                   /* any values, in any order */
+	HS_BOTH_WAYS                  /* the order is that of a sweep which turns; a model of its branches */
+};
+
 struct hs_grid {
 	size_t n;                     /* points */
-	const double *x;              /* ascending or descending, all different */
+	const double *x;              /* goes the way the model wants: hs_sweep */
 	const char *x_unit, *y_unit;  /* for models with constants of nature: hs_unit_factor(x_unit, "eV"); NULL: none */
 };
 
@@ -66,6 +74,7 @@ struct hs_model {
 	const char *formula;          /* plain text, for the man page and the file */
 	const char *source;           /* paper or book, equation */
 	bool is_complex;
+	enum hs_sweep sweep;
 	bool background;              /* broad: in a sum it is guessed first, from where there are no peaks */
 	size_t n_params;
 	const struct hs_param_spec *param;
@@ -73,6 +82,10 @@ struct hs_model {
 	bool (*guess)(const struct hs_grid *g, const double *y, const double *weight, double *p);
 	void (*physical)(const struct hs_grid *g, const double *p, double *q, double *dq);    /* may be NULL: the same */
 	void (*internal)(const struct hs_grid *g, const double *q, double *p);
+
+	/* Bounds that follow from the axis, beside those of param[]; low and high (n_params) come as -INFINITY and INFINITY. May be
+	 * NULL. */
+	void (*limits)(const struct hs_grid *g, double *low, double *high);
 
 	size_t n_derived;
 	const struct hs_derived_spec *derived;
