@@ -254,28 +254,54 @@ static void mark_flat(struct hs_lm *w)
 		w->flat[a] = !(w->h[a * w->k + a] > 0);
 }
 
-/* The damped step over parameters that are not held, in w->d; held ones get 0. False when it cannot be solved. */
-static bool step(struct hs_lm *w, double mu)
+/* The damped step of the parameters place[0 .. n-1], the others standing where w->d says; false when it cannot be solved. */
+static bool step_of(struct hs_lm *w, const size_t *place, size_t n, const bool *cut, double mu)
 {
 	const size_t k = w->k;
-	size_t place[HS_LM_MOST], n = 0;
 	double b[HS_LM_MOST];
-	for (size_t a = 0; a < k; a++)
-		if (!w->held[a])
-			place[n++] = a;
 	/* damped in units of the diagonal, so that it does not matter what the units of the parameters are */
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < i; j++)
 			w->l[i * n + j] = w->h[place[i] * k + place[j]];
 		w->l[i * n + i] = w->h[place[i] * k + place[i]] * (1 + mu);
 		b[i] = w->g[place[i]];
+		for (size_t c = 0; c < k; c++)
+			if (cut[c])
+				b[i] -= element(w->h, k, place[i], c) * w->d[c];
 	}
-	memset(w->d, 0, k * sizeof *w->d);
-	if (!n || !hs_lm_solve(w->l, n, b))
+	if (n && !hs_lm_solve(w->l, n, b))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		w->d[place[i]] = b[i];
 	return true;
+}
+
+/* The damped step over parameters that are not held, in w->d; held ones get 0. Those that would leave their bounds end there, and
+ * the others take the best step beside that. False when it cannot be solved. */
+static bool step(struct hs_lm *w, const struct hs_lm_problem *p, const double *at, double mu)
+{
+	const size_t k = w->k;
+	bool cut[HS_LM_MOST] = { false }, again = true, any = false;
+	memset(w->d, 0, k * sizeof *w->d);
+	while (again) {
+		size_t place[HS_LM_MOST], n = 0;
+		for (size_t a = 0; a < k; a++)
+			if (!w->held[a] && !cut[a])
+				place[n++] = a;
+		any |= n > 0;
+		again = false;
+		if (!step_of(w, place, n, cut, mu))
+			return false;
+		for (size_t i = 0; p->low && i < n; i++) {
+			const size_t a = place[i];
+			const double q = at[a] + w->d[a];
+			if (q >= p->low[a] && q <= p->high[a])
+				continue;
+			w->d[a] = (q < p->low[a] ? p->low[a] : p->high[a]) - at[a];
+			cut[a] = again = true;
+		}
+	}
+	return any;
 }
 
 /* Parameters on a bound whose gradient points outside stay there; a step beyond a bound ends on it. Returns false when nothing
@@ -361,7 +387,7 @@ static void descend(struct hs_lm *w, const struct hs_lm_problem *problem, const 
 			return;
 		}
 		fit->n_iter++;
-		const bool solved = step(w, mu);
+		const bool solved = step(w, problem, p, mu);
 		const double promise = solved ? aim(w, problem, p) : 0;
 		if (solved && promise <= tol * fit->cost) {
 			/* a step that a bound has cut to nothing promises nothing either: then damping must turn it first */
