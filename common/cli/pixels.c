@@ -132,10 +132,12 @@ static void add_coords(const struct hs_pixels *px, struct hs_signal *s, size_t s
 	}
 }
 
-/* Two pixel dimensions make an image; fewer a curve or points. */
+/* Two pixel dimensions make an image; fewer a curve or points. When the innermost of them is a sweep, results over it are spectra:
+ * amplitudes of band excitation over the bias are loops. */
 static size_t picture_rank(const struct hs_pixels *px)
 {
-	return px->n_nav >= 2 ? 2 : 1;
+	const bool sweeps = px->n_nav && px->signal->axis[px->nav[px->n_nav - 1]].kind == HS_AXIS_SPECTRAL;
+	return px->n_nav >= 2 && !sweeps ? 2 : 1;
 }
 
 void hs_pixels_map(const struct hs_pixels *px, struct hs_signal *s, const char *name, const char *quantity, const char *units,
