@@ -18,8 +18,8 @@ enum { MOST_BYTES = 1 << 16 };        /* of a file */
 
 #define SUFFIX ".model"
 
-enum { PEAK_HEIGHT, PEAK_CENTRE, PEAK_WIDTH, X_LOW, X_HIGH, X_MIDDLE };
-static const char seen_words[] = "peak_height|peak_centre|peak_width|x_low|x_high|x_middle";
+enum { PEAK_HEIGHT, PEAK_CENTRE, PEAK_WIDTH, X_LOW, X_HIGH, X_MIDDLE, X_SPAN };
+static const char seen_words[] = "peak_height|peak_centre|peak_width|x_low|x_high|x_middle|x_span";
 
 /* ------------------------------------------------------------------ from a formula */
 
@@ -116,6 +116,20 @@ static void say_unit(struct hs_user_model *m, size_t j, const char *unit)
 	spec->unit_of = k < 0 ? HS_OF_OWN : of[k];
 }
 
+/* A number, a word, or a number times a word. */
+static int say_start(struct hs_user_model *m, size_t j, const char *value, struct hs_err *err)
+{
+	const char *star = strchr(value, '*'), *word = star ? star + 1 : value;
+	m->factor[j] = 1;
+	m->seen[j] = hs_word_index(seen_words, word);
+	if (m->seen[j] < 0)
+		return hs_parse_real(value, &m->param[j].usual, err);
+	char *factor = star ? hs_must_printf("%.*s", (int)(star - value), value) : NULL;
+	const int verdict = star ? hs_parse_real(factor, &m->factor[j], err) : 0;
+	free(factor);
+	return verdict;
+}
+
 static int say_attribute(struct hs_user_model *m, size_t j, const char *key, const char *value, struct hs_err *err)
 {
 	struct hs_param_spec *spec = &m->param[j];
@@ -124,7 +138,7 @@ static int say_attribute(struct hs_user_model *m, size_t j, const char *key, con
 		return 0;
 	}
 	if (!strcmp(key, "start"))
-		return (m->seen[j] = hs_word_index(seen_words, value)) >= 0 ? 0 : hs_parse_real(value, &spec->usual, err);
+		return say_start(m, j, value, err);
 	if (!strcmp(key, "low"))
 		return hs_parse_real(value, &spec->low, err);
 	if (!strcmp(key, "high"))
@@ -369,14 +383,19 @@ bool hs_user_model_wants(const struct hs_user_model *m, size_t j)
 
 static double seen(int what, const struct hs_grid *g, const struct hs_peak_guess *peak)
 {
-	const double first = g->x[0], last = g->x[g->n - 1];
+	double low = INFINITY, high = -INFINITY;
+	for (size_t i = 0; i < g->n; i++) {
+		low = fmin(low, g->x[i]);
+		high = fmax(high, g->x[i]);
+	}
 	switch (what) {
 	case PEAK_HEIGHT: return peak->height;
 	case PEAK_CENTRE: return peak->centre;
 	case PEAK_WIDTH: return peak->width;
-	case X_LOW: return fmin(first, last);
-	case X_HIGH: return fmax(first, last);
-	default: return 0.5 * (first + last);
+	case X_LOW: return low;
+	case X_HIGH: return high;
+	case X_MIDDLE: return 0.5 * (low + high);
+	default: return high - low;
 	}
 }
 
@@ -396,7 +415,7 @@ bool hs_user_model_guess(const struct hs_user_model *m, const struct hs_grid *g,
 		if (m->seen[j] <= PEAK_WIDTH && !looked && !hs_guess_peak(g, y, weight, &peak))
 			return false;
 		looked |= m->seen[j] <= PEAK_WIDTH;
-		p[j] = seen(m->seen[j], g, &peak);
+		p[j] = m->factor[j] * seen(m->seen[j], g, &peak);
 	}
 	return true;
 }

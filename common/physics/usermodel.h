@@ -6,8 +6,8 @@
  *	background                         broad: in a sum it is guessed first
  *	formula     height * exp(-(x / tau)^beta) + offset
  *	parameter   tau  start=peak_width low=0 high=1e3 unit=x  time of the decay
- * start is a number, or what is seen in each spectrum: peak_height, peak_centre, peak_width (of the largest peak), x_low, x_high,
- * x_middle (of the axis). Parameters that enter linearly need none. unit is x, y, y*x, y/x, 1/x, 1, or one that is no matter of
+ * start is a number, or what is seen in each spectrum, perhaps with a factor ("0.1*x_span"): peak_height, peak_centre, peak_width (of
+ * the largest peak), x_low, x_high, x_middle, x_span (of the axis). Parameters that enter linearly need none. unit is x, y, y*x, y/x, 1/x, 1, or one that is no matter of
  * axis and data (K); without it it follows from the formula where that says (hs_expression_unit).
  *
  * Files are looked for in the folders of $HS_MODELS (colons between), in share/hstools/models beside the program's bin, in
@@ -28,6 +28,7 @@ struct hs_user_model {
 	struct hs_param_spec param[HS_EXPRESSION_PARAMS];
 	char *param_what[HS_EXPRESSION_PARAMS], *param_unit[HS_EXPRESSION_PARAMS];
 	int seen[HS_EXPRESSION_PARAMS];       /* what of the spectrum it begins at; -1: nothing */
+	double factor[HS_EXPRESSION_PARAMS];  /* times this */
 };
 
 /* The formula `text` under the name "expr". HS_USAGE. */

@@ -300,6 +300,7 @@ static void files(void)
 	tap_ok(bad_file("formula a*x\nparameter b start=1\n", "'./bad.model', line 2: the formula has no parameter 'b'"), "no such parameter");
 	tap_ok(bad_file("parameter b start=1\n", "line 1: parameters come after"), "a parameter too early");
 	tap_ok(bad_file("formula a*x\nparameter a begin=1\n", "'begin' is none of"), "no such attribute");
+	tap_ok(bad_file("formula a*x\nparameter a start=two*x_span\n", "'two'"), "a factor that is none");
 	tap_ok(bad_file("formula a*x\nparameter a start=here\n", "'here'"), "no such start");
 	tap_ok(bad_file("formula a*x\nparameter a low=2 high=1\n", "not below"), "bounds the wrong way round");
 	tap_ok(bad_file("formula a*x\nformula b*x\n", "a second 'formula'"), "two formulas");
