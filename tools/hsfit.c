@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/factors.h"
+#include "cli/maps.h"
 #include "cli/study.h"
 #include "physics/evidence.h"
 #include "physics/fit.h"
@@ -14,7 +15,7 @@
 enum { MOST_MODELS = 8, N_EXAMPLES = 3 };
 
 struct params {
-	const char *model, *start, *fix, *bound, *tie, *range;
+	const char *model, *start, *from, *fix, *bound, *tie, *range;
 	int noise;
 	double sigma;
 	bool robust, covariance, list;
@@ -25,6 +26,7 @@ struct params {
 struct candidate {
 	struct hs_compound model;
 	struct hs_fit fit;
+	double *start;                        /* --from: n_pix x n_params; or NULL */
 };
 
 struct outcome {
@@ -36,15 +38,53 @@ struct outcome {
 	struct hs_examples examples;
 };
 
+/* Of a result of model m: with its number where there are alternatives. */
+static char *full_name(const struct outcome *o, size_t m, const char *name)
+{
+	return o->n > 1 ? hs_must_printf("m%zu_%s", m + 1, name) : hs_must_dup(name);
+}
+
 /* ------------------------------------------------------------------ what is asked */
 
-static int parse_model(const struct params *p, const char *text, const struct hs_axis *x, const char *y_unit,
-	struct hs_compound *c,
+/* Do the data and the way their axis goes suit the model? */
+static int check_fit(const struct hs_compound *c, const struct hs_signal *s, const struct hs_grid *g, const char *axis,
 	struct hs_err *err)
 {
-	if (hs_compound_parse(c, text, err) < 0 || (p->start && hs_compound_start(c, p->start, x->units, y_unit, err) < 0) ||
-		(p->fix && hs_compound_fix(c, p->fix, x->units, y_unit, err) < 0) ||
-		(p->bound && hs_compound_bound(c, p->bound, x->units, y_unit, err) < 0) || (p->tie && hs_compound_tie(c, p->tie, err) < 0))
+	bool up = false, down = false;
+	for (size_t i = 1; i < g->n; i++) {
+		up |= g->x[i] > g->x[i - 1];
+		down |= g->x[i] < g->x[i - 1];
+	}
+	if (c->is_complex != hs_dtype_is_complex(s->dtype))
+		return c->is_complex ? hs_fail(err, HS_BAD_DATA, "this is a model of complex values: these are real") :
+			hs_fail(err, HS_BAD_DATA, "these values are complex: this wants a model of complex ones");
+	for (size_t t = 0; t < c->n_terms; t++) {
+		const struct hs_model *m = c->term[t].model;
+		if (m->sweep == HS_ONE_WAY && up && down)
+			return hs_fail(err, HS_BAD_DATA, "%s goes up and down: '%s' wants an axis that does not turn", axis, m->name);
+		if (m->sweep == HS_BOTH_WAYS && !(up && down))
+			return hs_fail(err, HS_BAD_DATA, "'%s' wants a sweep that goes up and down: %s does not turn", m->name, axis);
+	}
+	return 0;
+}
+
+/* A formula may call its parameters anything: not what we call our own results. */
+static int check_names(const struct hs_compound *c, struct hs_err *err)
+{
+	static const char ours[] = "reduced_chi2|r2|aicc|status|covariance|examples|best_labels|weights|data|title";
+	for (size_t i = 0; i < c->n_params; i++)
+		if (hs_word_index(ours, c->param[i].name) >= 0)
+			return hs_fail(err, HS_USAGE, "a parameter cannot be called '%s': a result is", c->param[i].name);
+	return 0;
+}
+
+static int parse_model(const struct params *p, const char *text, const struct hs_signal *s, const struct hs_grid *g, const char *axis,
+	struct hs_compound *c, struct hs_err *err)
+{
+	if (hs_compound_parse(c, text, err) < 0 || (p->start && hs_compound_start(c, p->start, g->x_unit, g->y_unit, err) < 0) ||
+		(p->fix && hs_compound_fix(c, p->fix, g->x_unit, g->y_unit, err) < 0) ||
+		(p->bound && hs_compound_bound(c, p->bound, g->x_unit, g->y_unit, err) < 0) || (p->tie && hs_compound_tie(c, p->tie, err) < 0) ||
+		(!p->from && hs_compound_check(c, err) < 0) || check_names(c, err) < 0 || check_fit(c, s, g, axis, err) < 0)
 		return hs_err_prepend(err, "%s", text);
 	return 0;
 }
@@ -52,35 +92,87 @@ static int parse_model(const struct params *p, const char *text, const struct hs
 /* Models are separated by bars: the alternatives. */
 static int parse_models(const struct params *p, const struct hs_pixels *px, struct outcome *o, struct hs_err *err)
 {
-	const struct hs_axis *x = &px->signal->axis[px->sig[0]];
+	const char *axis = px->signal->axis[px->sig[0]].name;
 	char *copy = hs_must_dup(p->model), *save = NULL;
 	int verdict = 0;
 	for (char *word = strtok_r(copy, "|", &save); word && verdict == 0; word = strtok_r(NULL, "|", &save)) {
 		if (o->n == MOST_MODELS)
 			verdict = hs_fail(err, HS_USAGE, "more than %d models", MOST_MODELS);
 		else
-			verdict = parse_model(p, word, x, px->signal->units, &o->candidate[o->n++].model, err);
+			verdict = parse_model(p, word, px->signal, &o->grid, axis, &o->candidate[o->n++].model, err);
 	}
 	free(copy);
 	return verdict;
 }
 
-static int choose_channels(const struct params *p, const struct hs_axis *x, struct outcome *o, struct hs_err *err)
+/* The axis of the spectra. One that turns is kept as an index with its values beside it: bias, bias_values. */
+static void choose_axis(const struct hs_signal *s, size_t dim, struct hs_grid *grid)
 {
+	const struct hs_axis *x = &s->axis[dim];
+	char *name = hs_must_printf("%s_values", x->name);
+	const struct hs_coord *sweep = hs_signal_find_coord(s, name, dim);
+	*grid = (struct hs_grid){ .n = x->n, .x = sweep ? sweep->value : x->value, .x_unit = sweep ? sweep->units : x->units,
+		.y_unit = s->units };
+	free(name);
+}
+
+static int choose_channels(const struct params *p, struct outcome *o, struct hs_err *err)
+{
+	const struct hs_grid *x = &o->grid;
 	double lo, hi;
 	size_t n = 0;
-	o->grid = (struct hs_grid){ .n = x->n, .x = x->value, .x_unit = x->units };
 	if (!p->range)
 		return 0;
-	if (hs_parse_range(p->range, x->units, &lo, &hi, err) < 0)
+	if (hs_parse_range(p->range, x->x_unit, &lo, &hi, err) < 0)
 		return hs_err_prepend(err, "--range");
 	o->weight = hs_must_alloc(x->n, sizeof *o->weight);
 	for (size_t i = 0; i < x->n; i++) {
-		const bool inside = x->value[i] >= lo && x->value[i] <= hi;
+		const bool inside = x->x[i] >= lo && x->x[i] <= hi;
 		o->weight[i] = inside ? 1 : 0;
 		n += inside;
 	}
-	return n ? 0 : hs_fail(err, HS_USAGE, "--range: no channel is between %g and %g %s", lo, hi, x->units);
+	return n ? 0 : hs_fail(err, HS_USAGE, "--range: no channel is between %g and %g %s", lo, hi, x->x_unit);
+}
+
+/* ------------------------------------------------------------------ where it begins */
+
+/* Parameter j of all pixels from an earlier result: maps as large as ours, or of one spectrum for all. */
+static int read_start(struct hs_in *in, const char *name, const char *unit, size_t n_pix, double *start, size_t stride,
+	struct hs_err *err)
+{
+	size_t i;
+	if (hs_in_find(in, name, &i, err) < 0)
+		return -1;
+	const struct hs_signal *s = hs_in_signal(in, i);
+	const size_t n = hs_signal_count(s);
+	const double factor = hs_unit_factor(s->units, unit);
+	if (n != n_pix && n != 1)
+		return hs_fail(err, HS_BAD_DATA, "%zu values of '%s' for %zu spectra", n, name, n_pix);
+	double *v = hs_in_read(in, i, err);
+	for (size_t k = 0; v && k < n_pix; k++)
+		start[k * stride] = v[n == 1 ? 0 : k] * (factor > 0 ? factor : 1);
+	free(v);
+	return v ? 0 : -1;
+}
+
+static int read_starts(const struct params *p, const struct hs_pixels *px, struct outcome *o, struct hs_err *err)
+{
+	struct hs_in *in;
+	int verdict = hs_in_open(&in, p->from, err);
+	for (size_t m = 0; m < o->n && verdict == 0; m++) {
+		struct candidate *c = &o->candidate[m];
+		const size_t k = c->model.n_params;
+		c->start = hs_alloc(px->n_pix, k * sizeof(double), err);
+		verdict = c->start ? 0 : -1;
+		for (size_t j = 0; j < k && verdict == 0; j++) {
+			char *unit = hs_fit_unit(&c->model, j, o->grid.x_unit, o->grid.y_unit), *name = full_name(o, m, c->model.param[j].name);
+			verdict = read_start(in, name, unit, px->n_pix, c->start + j, k, err);
+			free(unit);
+			free(name);
+		}
+	}
+	hs_in_close(in);
+	return verdict < 0 ? hs_err_prepend(err, "--from") : 0;
 }
 
 /* ------------------------------------------------------------------ the fit */
@@ -91,22 +183,19 @@ static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struc
 	struct outcome *o = result;
 	if (px->n_sig != 1)
 		return hs_fail(err, HS_BAD_DATA, "spectra of one axis can be fitted, not %s", px->n_sig ? "patterns" : "single values");
-	const struct hs_axis *x = &px->signal->axis[px->sig[0]];
-	if (choose_channels(p, x, o, err) < 0 || parse_models(p, px, o, err) < 0)
+	choose_axis(px->signal, px->sig[0], &o->grid);
+	if (choose_channels(p, o, err) < 0 || parse_models(p, px, o, err) < 0 || (p->from && read_starts(p, px, o, err) < 0))
 		return -1;
-	o->grid.y_unit = px->signal->units;
 	for (size_t m = 0; m < o->n; m++) {
 		const struct hs_compound *model = &o->candidate[m].model;
-		if (model->is_complex)
-			return hs_fail(err, HS_BAD_DATA, "'%s' is a model of complex values", model->term[0].model->name);
 		const struct hs_fit_options options = { .model = model, .grid = o->grid, .weight = o->weight,
-			.noise = (enum hs_fit_noise)p->noise, .sigma = p->sigma, .robust = p->robust, .max_iter = p->max_iter,
+			.noise = (enum hs_fit_noise)p->noise, .sigma = p->sigma, .robust = p->robust, .max_iter = p->max_iter, .start = o->candidate[m].start,
 			.n_y = px->n_nav == 2 ? px->signal->axis[px->nav[0]].n : 1,
 			.n_x = px->n_nav == 2 ? px->signal->axis[px->nav[1]].n : px->n_pix, .sweeps = p->sweeps, .with_covariance = p->covariance,
 			.stop = run->common.deadline_s > 0 ? hs_run_out_of_time : NULL, .stop_ctx = run };
 		if (hs_fit(px->source, &options, &o->candidate[m].fit, err) < 0)
 			return -1;
-		hs_stage("%s: %zu of %zu spectra converged", p->model, o->candidate[m].fit.count[HS_FIT_CONVERGED], px->n_pix);
+		hs_stage("model %zu: %zu of %zu spectra converged", m + 1, o->candidate[m].fit.count[HS_FIT_CONVERGED], px->n_pix);
 	}
 	const struct hs_fit *fits[MOST_MODELS];
 	const struct hs_compound *models[MOST_MODELS];
@@ -121,108 +210,69 @@ static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struc
 
 /* ------------------------------------------------------------------ results */
 
-static char *full_name(const struct outcome *o, size_t m, const char *name)
-{
-	return o->n > 1 ? hs_must_printf("m%zu_%s", m + 1, name) : hs_must_dup(name);
-}
-
-/* One column of a table as a map. */
-static int put_map(struct hs_out *out, const struct hs_pixels *px, const char *name, const char *quantity, const char *unit,
-	const char *comment, const double *value, const double *sigma, size_t stride, struct hs_err *err)
-{
-	double *v = hs_alloc(2 * px->n_pix, sizeof *v, err);
-	struct hs_signal s;
-	if (!v)
-		return -1;
-	for (size_t i = 0; i < px->n_pix; i++) {
-		v[i] = value[i * stride];
-		v[px->n_pix + i] = sigma ? sigma[i * stride] : 0;
-	}
-	const struct hs_extras extras = { .errors = sigma ? v + px->n_pix : NULL, .comment = comment };
-	hs_pixels_map(px, &s, name, quantity, unit, HS_F64);
-	const int verdict = hs_session_put(out, &s, v, &extras, err);
-	free(v);
-	return verdict;
-}
-
-static int put_status(struct hs_out *out, const struct hs_pixels *px, const char *name, const struct hs_fit *f,
-	struct hs_err *err)
-{
-	static const struct hs_extras coded = { .flag_values = "0 1 2 3 4 5 6 7", .flag_meanings = HS_FIT_STATUS_WORDS };
-	struct hs_signal s;
-	hs_pixels_map(px, &s, name, "status", "1", HS_U8);
-	return hs_session_put(out, &s, f->status, &coded, err);
-}
-
-static int put_covariance(struct hs_out *out, const struct hs_pixels *px, const char *name, const struct hs_fit *f,
-	struct hs_err *err)
-{
-	const size_t k = f->n_params, triangle = k * (k + 1) / 2;
-	float *v = hs_alloc(k * k, px->n_pix * sizeof *v, err);
-	struct hs_signal map, s;
-	if (!v)
-		return -1;
-	for (size_t a = 0; a < k; a++)
-		for (size_t b = 0; b < k; b++)
-			for (size_t i = 0; i < px->n_pix; i++)
-				v[(a * k + b) * px->n_pix + i] = f->covariance[i * triangle + (a >= b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a)];
-	hs_pixels_map(px, &map, name, "covariance", "1", HS_F32);
-	hs_signal_init(&s, name, "covariance", "1", HS_F32);
-	hs_signal_add_axis(&s, hs_axis_numbers("parameter", k));
-	hs_signal_add_axis(&s, hs_axis_numbers("parameter2", k));
-	for (size_t d = 0; d < map.rank; d++)
-		hs_signal_add_axis(&s, hs_axis_dup(&map.axis[d]));
-	hs_signal_shape_up(&s, map.sig_rank);
-	hs_signal_release(&map);
-	static const struct hs_extras comment = { .comment = "of the parameters in the order of their names in the model" };
-	const int verdict = hs_session_put(out, &s, v, &comment, err);
-	free(v);
-	return verdict;
-}
-
 static int put_candidate(struct hs_out *out, const struct hs_pixels *px, const struct outcome *o, size_t m, struct hs_err *err)
 {
 	const struct candidate *c = &o->candidate[m];
-	const size_t width = c->fit.n_params + c->fit.n_derived;
-	const struct { const char *name, *what; const double *value; } judged[] = { { "reduced_chi2", "reduced chi squared",
-		c->fit.reduced_chi2 }, { "r2", "coefficient of determination", c->fit.r2 },
-		{ "aicc", "corrected Akaike criterion", c->fit.aicc } };
+	const struct hs_fit *f = &c->fit;
+	const size_t width = f->n_params + f->n_derived;
+	const struct hs_map_of judged[] = { { .name = "reduced_chi2", .quantity = "reduced chi squared", .value = f->reduced_chi2 },
+		{ .name = "r2", .quantity = "coefficient of determination", .value = f->r2 },
+		{ .name = "aicc", .quantity = "corrected Akaike criterion", .value = f->aicc } };
 	int verdict = 0;
-	for (size_t i = 0; i < width && verdict == 0; i++) {
-		const char *what;
-		char *name = full_name(o, m, hs_fit_name(&c->model, i, &what)),
-		     *unit = hs_fit_unit(&c->model, i, o->grid.x_unit, o->grid.y_unit);
-		verdict = put_map(out, px, name, what, unit, NULL, c->fit.value + i, c->fit.sigma + i, width, err);
+	for (size_t i = 0; i < width + HS_LEN(judged) && verdict == 0; i++) {
+		const char *what = NULL;
+		struct hs_map_of map = i < width ? (struct hs_map_of){ .name = hs_fit_name(&c->model, i, &what), .value = f->value + i,
+			.sigma = f->sigma + i, .stride = width } : judged[i - width];
+		char *name = full_name(o, m, map.name),
+		     *unit = i < width ? hs_fit_unit(&c->model, i, o->grid.x_unit, o->grid.y_unit) : hs_must_dup("1");
+		map.name = name;
+		map.quantity = what ? what : map.quantity;
+		map.unit = unit;
+		map.stride = map.stride ? map.stride : 1;
+		verdict = hs_maps_put(out, px, &map, err);
 		free(name);
 		free(unit);
 	}
-	for (size_t i = 0; i < HS_LEN(judged) && verdict == 0; i++) {
-		char *name = full_name(o, m, judged[i].name);
-		verdict = put_map(out, px, name, judged[i].what, "1", NULL, judged[i].value, NULL, 1, err);
-		free(name);
-	}
 	char *status = full_name(o, m, "status"), *covariance = full_name(o, m, "covariance");
 	if (verdict == 0)
-		verdict = put_status(out, px, status, &c->fit, err);
-	if (verdict == 0 && c->fit.covariance)
-		verdict = put_covariance(out, px, covariance, &c->fit, err);
+		verdict = hs_maps_put_codes(out, px, status, "status", HS_U8, f->status, "0 1 2 3 4 5 6 7", HS_FIT_STATUS_WORDS, NULL, err);
+	if (verdict == 0 && f->covariance)
+		verdict = hs_maps_put_matrices(out, px, covariance, "covariance", f->n_params, f->covariance,
+			"of the parameters in the order of their names in the model", err);
 	free(status);
 	free(covariance);
 	return verdict;
 }
 
-static int put_evidence(struct hs_out *out, const struct hs_pixels *px, const struct outcome *o, struct hs_err *err)
+/* "gaussian+line lorentzian+line": as typed, without spaces; and their numbers. */
+static void name_models(const char *typed, struct hs_str *names, struct hs_str *numbers)
 {
-	static const struct hs_extras best_comment =
-		{ .comment = "the model with the least corrected Akaike criterion, from 0; -1: none fits" };
+	size_t n = 1;
+	hs_str_add(numbers, "0");
+	for (const char *c = typed; *c; c++) {
+		if (*c == '|')
+			hs_str_addf(numbers, " %zu", n++);
+		if (*c != ' ')
+			hs_str_add_bytes(names, *c == '|' ? " " : c, 1);
+	}
+}
+
+static int put_evidence(struct hs_out *out, const struct hs_pixels *px, const struct params *p, const struct outcome *o,
+	struct hs_err *err)
+{
 	const struct hs_factor_rows rows = { .value = o->evidence.weight };
 	const struct hs_extras comment = { .comment = "Akaike weights: the evidence for each model beside the others" };
+	struct hs_str names = { 0 }, numbers = { 0 };
 	struct hs_signal s;
-	hs_pixels_map(px, &s, "best_labels", "model", "1", HS_I32);
-	if (hs_session_put(out, &s, o->evidence.best, &best_comment, err) < 0)
+	name_models(p->model, &names, &numbers);
+	int verdict = hs_maps_put_codes(out, px, "best_labels", "model", HS_I32, o->evidence.best, hs_str_get(&numbers),
+		hs_str_get(&names), "the model with the least corrected Akaike criterion; -1: none fits", err);
+	hs_str_release(&names);
+	hs_str_release(&numbers);
+	if (verdict < 0)
 		return -1;
 	hs_pixels_maps(px, &s, "weights", "evidence", "1", HS_F32, "model", o->n);
-	const int verdict = hs_factors_stream(out, HS_AT_STEP, &s, true, &comment, &rows, px->n_pix, err);
+	verdict = hs_factors_stream(out, HS_AT_STEP, &s, true, &comment, &rows, px->n_pix, err);
 	hs_signal_release(&s);
 	return verdict;
 }
@@ -242,11 +292,10 @@ static int put_examples(struct hs_out *out, const struct hs_pixels *px, const st
 static int write_results(struct hs_run *run, struct hs_out *out, const struct hs_pixels *px, void *result, struct hs_err *err)
 {
 	const struct outcome *o = result;
-	(void)run;
 	for (size_t m = 0; m < o->n; m++)
 		if (put_candidate(out, px, o, m, err) < 0)
 			return -1;
-	if (o->n > 1 && put_evidence(out, px, o, err) < 0)
+	if (o->n > 1 && put_evidence(out, px, run->tool->params, o, err) < 0)
 		return -1;
 	return put_examples(out, px, &o->examples, err);
 }
@@ -292,35 +341,50 @@ static uint64_t needed(const struct hs_run *run, size_t n_pix, size_t n_chan)
 		struct hs_compound c;
 		struct hs_err ignored = { 0 };
 		if (hs_compound_parse(&c, word, &ignored) == 0)       /* what is wrong with it is said later */
-			bytes += hs_fit_bytes(n_pix, &c, n_chan, p->covariance, (int)run->common.threads);
+			bytes += hs_fit_bytes(n_pix, &c, n_chan, p->covariance, (int)run->common.threads) +
+				(p->from ? n_pix * c.n_params * sizeof(double) : 0);
 		hs_compound_release(&c);
 	}
 	free(copy);
 	return bytes + 2 * n_pix * sizeof(double);
 }
 
-static int list_models(void)
+static void list_model(const struct hs_model *m)
 {
-	for (const struct hs_model *const *m = hs_model_table; *m; m++) {
-		hs_say("%-16s %s\n%-16s y = %s\n%-16s ", (*m)->name, (*m)->what, "", (*m)->formula, "");
-		for (size_t i = 0; i < (*m)->n_params; i++)
-			hs_say("%s%s", i ? ", " : "", (*m)->param[i].name);
-		for (size_t i = 0; i < (*m)->n_derived; i++)
-			hs_say("%s%s", i ? ", " : "; derived: ", (*m)->derived[i].name);
-		hs_say("\n");
+	hs_say("%-18s %s\n%-18s y = %s\n%-18s ", m->name, m->what, "", m->formula, "");
+	for (size_t i = 0; i < m->n_params; i++)
+		hs_say("%s%s", i ? ", " : "", m->param[i].name);
+	for (size_t i = 0; i < m->n_derived; i++)
+		hs_say("%s%s", i ? ", " : "; derived: ", m->derived[i].name);
+	hs_say("\n");
+}
+
+static int list_models(struct hs_err *err)
+{
+	size_t n;
+	for (const struct hs_model *const *m = hs_model_table; *m; m++)
+		list_model(*m);
+	char **file = hs_user_model_names(&n);
+	for (size_t i = 0; i < n; i++) {
+		struct hs_user_model *m = NULL;
+		if (!hs_failed(err) && !hs_model_named(file[i]) && hs_user_model_find(&m, file[i], err) == 0 && m)
+			list_model(&m->model);
+		hs_user_model_free(m);
+		free(file[i]);
 	}
-	return 0;
+	free(file);
+	return hs_failed(err) ? -1 : 0;
 }
 
 static int run(struct hs_run *run, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
-	const struct hs_study study = { .does = "fit", .reading = { .as = HS_AS_AUTO, .again = true }, .bytes = needed,
+	const struct hs_study study = { .does = "fit", .reading = { .as = HS_AS_PARTS, .again = true }, .bytes = needed,
 		.compute = compute,
 		.write = write_results, .report = report };
 	struct outcome o = { 0 };
 	if (p->list)
-		return list_models();
+		return list_models(err);
 	if (!p->model)
 		return hs_fail(err, HS_USAGE, "which model? -m NAME, or a sum of names; --list shows those there are");
 	if (p->noise == HS_FIT_SIGMA && !(p->sigma > 0))
@@ -329,6 +393,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 	for (size_t m = 0; m < o.n; m++) {
 		hs_compound_release(&o.candidate[m].model);
 		hs_fit_release(&o.candidate[m].fit);
+		free(o.candidate[m].start);
 	}
 	hs_evidence_release(&o.evidence);
 	hs_examples_release(&o.examples);
@@ -340,9 +405,10 @@ int main(int argc, char **argv)
 {
 	struct params p = { .max_iter = 100, .sweeps = 2 };
 	const struct hs_opt options[] = {
-		HS_OPT_TEXT('m', "model", &p.model, "MODEL", "gaussian+line: a sum; with | between them: alternatives"),
+		HS_OPT_TEXT('m', "model", &p.model, "MODEL", "gaussian+line: a sum; a|b: alternatives; expr:FORMULA"),
 		HS_OPT_FLAG('l', "list", &p.list, "list the models and their parameters"),
 		HS_OPT_TEXT('s', "start", &p.start, "LIST", "begin there: centre=285eV,width=2"),
+		HS_OPT_TEXT(0, "from", &p.from, "FILE", "begin at the parameters of an earlier result"),
 		HS_OPT_TEXT(0, "fix", &p.fix, "LIST", "keep there: width=2eV, or as guessed: width"),
 		HS_OPT_TEXT(0, "bound", &p.bound, "LIST", "stay within: centre=280:290eV,height=0:"),
 		HS_OPT_TEXT(0, "tie", &p.tie, "LIST", "gaussian2_width=gaussian1_width, or =0.5*..."),
