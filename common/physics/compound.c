@@ -429,17 +429,36 @@ static void impose(const struct hs_compound *c, const struct hs_grid *g, const s
 		memcpy(p + t->first, q, m->n_params * sizeof *q);
 }
 
+/* Where terms have explained a spectrum to rounding, nothing is left: no peak is seen in that. */
+static void drop_rounding(double *left, const double *y, const double *weight, size_t n)
+{
+	double most = 0, of = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!weight || weight[i] > 0) {
+			most = fmax(most, fabs(left[i]));
+			of = fmax(of, fabs(y[i]));
+		}
+	if (most <= 0x1p-40 * of)
+		memset(left, 0, n * sizeof *left);
+}
+
+/* When a term is guessed: what is the same everywhere, then other backgrounds, then what stands on them. */
+static int round_of(const struct hs_model *m)
+{
+	return !m->background ? 2 : m->n_params > 1;
+}
+
 bool hs_compound_guess(const struct hs_compound *c, const struct hs_grid *g, const double *y, const double *weight, double *p,
 	double *scratch)
 {
 	const size_t n = n_values(c, g);
 	double *left = scratch, *model = scratch + n;
 	memcpy(left, y, n * sizeof *left);
-	for (int round = 0; round < 2; round++)               /* backgrounds, then the others */
+	for (int round = 0; round <= 2; round++)
 		for (size_t t = 0; t < c->n_terms; t++) {
 			const struct hs_term *term = &c->term[t];
 			bool all_given = true;
-			if (term->model->background != (round == 0))
+			if (round_of(term->model) != round)
 				continue;
 			for (size_t j = 0; j < term->model->n_params; j++)
 				all_given &= !isnan(c->param[term->first + j].value);
@@ -454,6 +473,7 @@ bool hs_compound_guess(const struct hs_compound *c, const struct hs_grid *g, con
 				return false;
 			for (size_t i = 0; i < n; i++)
 				left[i] -= model[i];
+			drop_rounding(left, y, weight, n);
 		}
 	for (size_t j = 0; j < c->n_params; j++)
 		if (c->param[j].tied)

@@ -119,23 +119,23 @@ bool hs_guess_line(const struct hs_grid *g, const double *y, const double *weigh
 	return true;
 }
 
-bool hs_guess_decay(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double *a, double *r)
+/* What ln of a point's place is along the decay: its distance or logarithm; NAN where there is none. */
+static double along(const struct hs_grid *g, size_t i, bool log_x, double from)
 {
-	double most = 0, total = 0, s[5] = { 0 };
-	for (size_t i = 0; i < g->n; i++)
-		if (counts(y, weight, i)) {
-			most = fmax(most, fabs(y[i]));
-			total += y[i] / (double)g->n;
-		}
-	if (!(most > 0))
-		return false;
-	const double sign = total < 0 ? -1 : 1;
-	double shift = NAN;           /* the first u: differences are small beside it on an axis far from its origin */
+	const double ratio = g->x[i] / from;
+	return !log_x ? g->x[i] - from : ratio > 0 ? log(ratio) : NAN;
+}
+
+/* Straight line through ln |y| over all points of one sign, weights y^2: the answer when there is nothing else in the spectrum.
+ * */
+static bool decay_of_all(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double size,
+	double *a, double *r)
+{
+	double s[5] = { 0 }, shift = NAN;     /* the first u: differences are small beside it on an axis far from its origin */
 	for (size_t i = 0; i < g->n; i++) {
-		const double ratio = g->x[i] / from, v = sign * y[i] / most;
-		if (!counts(y, weight, i) || !(v > 0) || (log_x && !(ratio > 0)))
+		const double u = along(g, i, log_x, from), v = y[i] / size;
+		if (!counts(y, weight, i) || !(v > 0) || isnan(u))
 			continue;
-		const double u = log_x ? log(ratio) : g->x[i] - from;
 		shift = isnan(shift) ? u : shift;
 		const double w = v * v, d = u - shift, z = log(v), term[5] = { w, w * d, w * d * d, w * z, w * d * z };
 		for (int k = 0; k < 5; k++)
@@ -145,6 +145,56 @@ bool hs_guess_decay(const struct hs_grid *g, const double *y, const double *weig
 	if (!(det > 1e-12 * s[0] * s[2]))
 		return false;
 	*r = -(s[0] * s[4] - s[1] * s[3]) / det;
-	*a = sign * most * exp((s[2] * s[3] - s[1] * s[4]) / det + *r * shift);
+	*a = size * exp((s[2] * s[3] - s[1] * s[4]) / det + *r * shift);
 	return isfinite(*a) && isfinite(*r);
+}
+
+/* The decay through the medians at the two ends: it does not see a peak between them. */
+static bool decay_of_ends(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double *a,
+	double *r)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < g->n; i++)
+		n += counts(y, weight, i);
+	if (n < 2)
+		return false;
+	const size_t m = n / 16 < 1 ? 1 : n / 16 > MOST_ENDS ? MOST_ENDS : n / 16;
+	double x0, x1;
+	const double y0 = end_of(g, y, weight, m, false, &x0), y1 = end_of(g, y, weight, m, true, &x1),
+		     u0 = log_x ? log(x0 / from) : x0 - from, u1 = log_x ? log(x1 / from) : x1 - from;
+	*r = -log(y1 / y0) / (u1 - u0);
+	*a = y0 * exp(*r * u0);
+	return isfinite(*a) && isfinite(*r);
+}
+
+/* Sum of |y - decay|; infinite for none. */
+static double distance(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double a,
+	double r)
+{
+	double sum = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		const double u = along(g, i, log_x, from);
+		if (counts(y, weight, i) && !isnan(u))
+			sum += fabs(y[i] - a * exp(-r * u));
+	}
+	return isfinite(sum) ? sum : INFINITY;
+}
+
+bool hs_guess_decay(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double *a, double *r)
+{
+	double most = 0, total = 0, a2, r2;
+	for (size_t i = 0; i < g->n; i++)
+		if (counts(y, weight, i)) {
+			most = fmax(most, fabs(y[i]));
+			total += y[i] / (double)g->n;
+		}
+	if (!(most > 0))
+		return false;
+	const bool all = decay_of_all(g, y, weight, log_x, from, total < 0 ? -most : most, a, r),
+		   ends = decay_of_ends(g, y, weight, log_x, from, &a2, &r2);
+	if (ends && (!all || distance(g, y, weight, log_x, from, a2, r2) < distance(g, y, weight, log_x, from, *a, *r))) {
+		*a = a2;
+		*r = r2;
+	}
+	return all || ends;
 }

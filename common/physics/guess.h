@@ -22,9 +22,11 @@ bool hs_guess_peak(const struct hs_grid *g, const double *y, const double *weigh
  * fewer than two points. */
 bool hs_guess_line(const struct hs_grid *g, const double *y, const double *weight, double *offset, double *slope);
 
-/* The decay y = a exp(-r u), u = x - from, or with log_x u = ln(x / from): ln |y| against u by least squares with weights y^2,
+/* The decay y = a exp(-r u), u = x - from, or with log_x u = ln(x / from): of ln |y| against u by least squares with weights y^2
  * over
- * points of the sign that prevails (and x / from > 0). False when there are no two different u. */
+ * points of the sign that prevails (and x / from > 0), and the line through the medians of both ends, the one that is nearer to
+ * y by
+ * the sum of |differences|: a peak between the ends shall not be in the way. False when there is neither. */
 bool hs_guess_decay(const struct hs_grid *g, const double *y, const double *weight, bool log_x, double from, double *a,
 	double *r);
 
