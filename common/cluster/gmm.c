@@ -117,7 +117,7 @@ static double normalise(const struct hs_gmm *g, struct chunk *c, const struct hs
 			total += r[k] = exp(r[k] - top);
 		for (size_t k = 0; k < g->k; k++)
 			r[k] /= total;
-		sum += top + log(total);
+		sum += top + log(total > 0 ? total : 1);
 		if (label)
 			label[block->first_row + c->index[i]] = (int32_t)best;
 	}
