@@ -99,7 +99,7 @@ int hs_rows_each(struct hs_rowsource *rows, const char *task, hs_block_fn fn, vo
 	int verdict;
 	const size_t row_bytes = rows->n_chan * (rows->type == HS_ROW_F32 ? sizeof(float) : sizeof(double));
 	while ((verdict = rows->next(rows, &batch, err)) == 0 && batch.n_blocks && fail.block == SIZE_MAX) {
-#pragma omp parallel for schedule(dynamic) num_threads(hs_par_threads())
+#pragma omp parallel for schedule(dynamic) num_threads(hs_par_threads()) if (batch.n_blocks > 1)
 		for (size_t b = 0; b < batch.n_blocks; b++) {
 			const size_t start = b * rows->block_rows, left = batch.n_rows - start;
 			struct hs_block block = { .index = batch.first_block + b, .first_row = batch.first_row + start,
