@@ -8,10 +8,11 @@
 
 #include "base/mem.h"
 #include "math/lm.h"
+#include "math/moments.h"
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { ROBUST_ROUNDS = 10 };
+enum { STRIP = 32, ROBUST_ROUNDS = 10 };
 #define OUTLYING 6.0
 #define TUKEY 4.685
 #define MAD_TO_SIGMA 1.4826
@@ -449,29 +450,39 @@ static bool fit_again(const struct job *j, struct bench *b, size_t row, struct o
 	return better;
 }
 
-static int fit_block(void *ctx, int thread, const struct hs_block *block, struct hs_err *err)
+static void fit_row(const struct job *j, struct bench *b, const struct hs_block *block, size_t i, bool late)
+{
+	const size_t row = block->first_row + i;
+	struct outcome out;
+	if (j->again && (!j->again[row] || late))
+		return;
+	if (block->skip[i] || late) {
+		out.status = block->skip[i] ? HS_FIT_SKIPPED : HS_FIT_UNDONE;
+		out.lm = (struct hs_lm_fit){ 0 };
+		keep(j, b, &out, row);
+		return;
+	}
+	take_row(j, block, i, b);
+	if (!j->again) {
+		fit_first(j, b, row, &out);
+		keep(j, b, &out, row);
+	} else if (fit_again(j, b, row, &out)) {
+		keep(j, b, &out, row);
+	}
+}
+
+/* A spectrum is work enough: threads share out strips of rows, not blocks, and the clock is looked at before each. */
+static int fit_wave(void *ctx, const struct hs_block *block, size_t n_blocks, struct hs_err *err)
 {
 	(void)err;
 	const struct job *j = ctx;
-	struct bench *b = &j->bench[thread];
-	const bool late = j->o->stop && j->o->stop(j->o->stop_ctx);
-	struct outcome out;
-	for (size_t i = 0; i < block->n_rows; i++) {
-		const size_t row = block->first_row + i;
-		if (j->again && (!j->again[row] || late))
-			continue;
-		if (block->skip[i] || late) {
-			out.status = block->skip[i] ? HS_FIT_SKIPPED : HS_FIT_UNDONE;
-			out.lm = (struct hs_lm_fit){ 0 };
-			keep(j, b, &out, row);
-			continue;
-		}
-		take_row(j, block, i, b);
-		if (!j->again) {
-			fit_first(j, b, row, &out);
-			keep(j, b, &out, row);
-		} else if (fit_again(j, b, row, &out)) {
-			keep(j, b, &out, row);
+	for (size_t k = 0; k < n_blocks; k++) {
+		const size_t n_strips = (block[k].n_rows + STRIP - 1) / STRIP;
+#pragma omp parallel for schedule(dynamic) num_threads(hs_par_threads()) if (n_strips > 1)
+		for (size_t s = 0; s < n_strips; s++) {
+			const bool late = j->o->stop && j->o->stop(j->o->stop_ctx);
+			for (size_t i = s * STRIP; i < (s + 1) * STRIP && i < block[k].n_rows; i++)
+				fit_row(j, &j->bench[hs_par_thread()], &block[k], i, late);
 		}
 	}
 	return 0;
@@ -513,7 +524,7 @@ static int sweep(struct job *j, struct hs_rowsource *rows, struct hs_err *err)
 		memcpy(before, f->value, f->n_rows * width * sizeof *before);
 		j->before = before;
 		j->again = again;
-		verdict = hs_rows_each(rows, "fitting again", fit_block, j, err);
+		verdict = hs_waves_each(rows, "fitting again", 1, fit_wave, j, err);
 	}
 	free(again);
 	free(before);
@@ -604,7 +615,7 @@ int hs_fit(struct hs_rowsource *rows, const struct hs_fit_options *o, struct hs_
 	j.merit = hs_alloc(rows->n_rows, sizeof *j.merit, err);
 	int verdict = !j.merit || make_room(fit, o->with_covariance, err) < 0 || make_benches(&j, err) < 0 ? -1 : 0;
 	if (verdict == 0)
-		verdict = hs_rows_each(rows, "fitting", fit_block, &j, err);
+		verdict = hs_waves_each(rows, "fitting", 1, fit_wave, &j, err);
 	if (verdict == 0 && o->sweeps && o->n_y * o->n_x == rows->n_rows)
 		verdict = sweep(&j, rows, err);
 	for (size_t t = 0; j.bench && t < j.n_benches; t++) {
