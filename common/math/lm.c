@@ -9,6 +9,8 @@
 
 enum { LANES = 4, TOGETHER = 4 };
 
+#define BARE 1e-10            /* damping that leaves a step as it is, and still solves what is singular */
+
 struct hs_lm {
 	size_t n, k;                  /* of the problem at hand */
 	double *m, *dm;               /* model and derivatives at p */
@@ -380,6 +382,7 @@ static void descend(struct hs_lm *w, const struct hs_lm_problem *problem, const 
 	const size_t most = problem->max_iter ? problem->max_iter : 100;
 	const double tol = problem->tol > 0 ? problem->tol : 1e-12, nothing = 0x1p-92 * size;
 	double mu = 1e-3, nu = 2;
+	bool bare = false;            /* the step has been looked at without damping since the last move */
 	fit->status = HS_LM_MAXITER;
 	while (fit->n_iter < most) {
 		if (!hold(w, problem, p) || fit->cost <= nothing) {
@@ -389,6 +392,12 @@ static void descend(struct hs_lm *w, const struct hs_lm_problem *problem, const 
 		fit->n_iter++;
 		const bool solved = step(w, problem, p, mu);
 		const double promise = solved ? aim(w, problem, p) : 0;
+		if (solved && promise >= 0 && promise <= tol * fit->cost && mu > BARE && !bare) {
+			/* along a valley it may be the damping that promises so little */
+			mu = BARE;
+			bare = true;
+			continue;
+		}
 		if (solved && promise <= tol * fit->cost) {
 			/* a step that a bound has cut to nothing promises nothing either: then damping must turn it first */
 			fit->status = promise >= 0 || mu > 1e8 ? HS_LM_CONVERGED : HS_LM_STUCK;
@@ -414,6 +423,7 @@ static void descend(struct hs_lm *w, const struct hs_lm_problem *problem, const 
 			accept(w, p);
 			mu *= fmax(0.1, 1 - t * t * t);
 			nu = 2;
+			bare = false;
 		} else {
 			mu *= nu;
 			nu *= 2;

@@ -298,8 +298,8 @@ static void units(const struct place *at, size_t set, const double *reported, co
 	for (size_t j = 0; good && j < m->n_params + m->n_derived; j++) {
 		const enum hs_unit_of of = j < m->n_params ? m->param[j].unit_of : m->derived[j - m->n_params].unit_of;
 		const double factor = unit_change(of, 1e3, 1e-9), mine = a.value[j] * factor, error = a.sigma[j] * factor;
-		/* a parameter that is zero by nature is compared on the scale of its error bar */
-		off = fmax(off, fabs(b.value[j] - mine) / fmax(fabs(mine), error));
+		/* a parameter that is zero by nature is compared on the scale of what changes the spectrum by a hundredth */
+		off = fmax(off, fabs(b.value[j] - mine) / fmax(fabs(mine), 1e4 * error));
 		off = error > 0 ? fmax(off, 1e-3 * fabs(b.sigma[j] - error) / error) : off;
 	}
 	tap_ok(good && a.status[0] == b.status[0] && off < 1e-9, "%s %zu: the same in other units to %.1e (status %d, %d)", m->name, set,
