@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/factors.h"
+#include "cli/loops.h"
 #include "cli/maps.h"
 #include "cli/study.h"
 #include "physics/evidence.h"
@@ -71,7 +72,7 @@ static int check_fit(const struct hs_compound *c, const struct hs_signal *s, con
 /* A formula may call its parameters anything: not what we call our own results. */
 static int check_names(const struct hs_compound *c, struct hs_err *err)
 {
-	static const char ours[] = "reduced_chi2|r2|aicc|status|covariance|examples|best_labels|weights|data|title";
+	static const char ours[] = "reduced_chi2|r2|aicc|status|covariance|examples|loops|best_labels|weights|data|title";
 	for (size_t i = 0; i < c->n_params; i++)
 		if (hs_word_index(ours, c->param[i].name) >= 0)
 			return hs_fail(err, HS_USAGE, "a parameter cannot be called '%s': a result is", c->param[i].name);
@@ -102,7 +103,7 @@ static int parse_models(const struct params *p, const struct hs_pixels *px, stru
 			verdict = parse_model(p, word, px->signal, &o->grid, axis, &o->candidate[o->n++].model, err);
 	}
 	free(copy);
-	return verdict;
+	return verdict == 0 && !o->n ? hs_fail(err, HS_USAGE, "'%s' names no model", p->model) : verdict;
 }
 
 /* The axis of the spectra. One that turns is kept as an index with its values beside it: bias, bias_values. */
@@ -233,7 +234,9 @@ static int put_candidate(struct hs_out *out, const struct hs_pixels *px, const s
 		free(name);
 		free(unit);
 	}
-	char *status = full_name(o, m, "status"), *covariance = full_name(o, m, "covariance");
+	char *status = full_name(o, m, "status"), *covariance = full_name(o, m, "covariance"), *loops = full_name(o, m, "loops");
+	if (verdict == 0)
+		verdict = hs_loops_put(out, px, loops, &c->model, f, err);
 	if (verdict == 0)
 		verdict = hs_maps_put_codes(out, px, status, "status", HS_U8, f->status, "0 1 2 3 4 5 6 7", HS_FIT_STATUS_WORDS, NULL, err);
 	if (verdict == 0 && f->covariance)
@@ -241,6 +244,7 @@ static int put_candidate(struct hs_out *out, const struct hs_pixels *px, const s
 			"of the parameters in the order of their names in the model", err);
 	free(status);
 	free(covariance);
+	free(loops);
 	return verdict;
 }
 

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "math/par.h"
 #include "physics/fit.h"
+#include "physics/project.h"
 #include "tap.h"
 
 enum { STEPS = 64, N_PARAMS = 9, MOST = 4096 };
@@ -189,6 +190,44 @@ static void sweeps(void)
 	hs_fit_release(&f);
 }
 
+/* ------------------------------------------------------------------ projection */
+
+/* A loop turned by any angle is the same loop again; points that are missing stay so; nothing comes of nothing. */
+static void projection(void)
+{
+	static const double q[N_PARAMS] = { -1, 2, 2.2, -1.7, 0.03, 0.8, 1.4, 1.1, 0.9 };
+	double y[STEPS], re[STEPS], im[STEPS], out[STEPS], worst = 0, worst_angle = 0;
+	values(bias, STEPS, q, y);
+	for (int k = 0; k < 24; k++) {
+		const double turned = 2 * M_PI * k / 24, size = k % 3 == 0 ? 1 : k % 3 == 1 ? 1e-290 : 1e290;
+		for (int i = 0; i < STEPS; i++) {
+			re[i] = size * y[i] * cos(turned);
+			im[i] = size * y[i] * sin(turned);
+		}
+		const double angle = hs_project_sweep(re, im, bias, STEPS, out);
+		worst_angle = fmax(worst_angle, fabs(remainder(angle - turned, 2 * M_PI)));
+		for (int i = 0; i < STEPS; i++)
+			worst = fmax(worst, fabs(out[i] / size - y[i]));
+	}
+	tap_ok(worst < 1e-12 && worst_angle < 1e-12, "a loop turned by any angle is found again, to %.1e", worst);
+	re[7] = NAN;
+	hs_project_sweep(re, im, bias, STEPS, out);
+	tap_ok(isnan(out[7]) && isfinite(out[8]), "a point that is missing stays so, and no other");
+	for (int i = 0; i < STEPS; i++)
+		re[i] = im[i] = 0;
+	tap_ok(hs_project_sweep(re, im, bias, STEPS, out) == 0 && out[0] == 0 && out[STEPS - 1] == 0, "nothing comes of nothing");
+	for (int i = 0; i < STEPS; i++)
+		re[i] = NAN;
+	tap_ok(isnan(hs_project_sweep(re, im, bias, STEPS, out)) && isnan(out[3]), "all missing");
+	/* no loop: a line through the plane; the end farthest from zero is positive */
+	for (int i = 0; i < STEPS; i++) {
+		re[i] = -0.1 * bias[i] - 2;
+		im[i] = 0.3;
+	}
+	hs_project_sweep(re, im, bias, STEPS, out);
+	tap_ok(out[STEPS / 4] > 2.7, "without an area the value farthest from zero is positive");
+}
+
 static void speed(size_t n)
 {
 	double *rows = hs_must_alloc(n, STEPS * sizeof *rows);
@@ -226,5 +265,6 @@ int main(void)
 	definitions();
 	recovery();
 	sweeps();
+	projection();
 	return tap_done();
 }
