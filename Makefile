@@ -34,7 +34,7 @@ MODELS  := $(patsubst common/physics/%.c,%,$(sort $(shell grep -l '^const struct
 
 OPS     := $(patsubst common/prep/%.c,%,$(sort $(shell grep -l '^const struct hs_op hs_op_' common/prep/*.c 2>/dev/null)))
 
-.PHONY: all units help test check check-unit lint floors format bench bench-accuracy fuzz fuzzers install clean
+.PHONY: FORCE all units help test check check-unit lint floors format bench bench-accuracy fuzz fuzzers install clean
 all: $(BINS)          ## build every tool
 
 help:                 ## this list
@@ -48,27 +48,21 @@ $(BUILD)/%.o: %.c
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# formats, models and operations, by listing the files that define one
-$(BUILD)/gen/format_table.c: $(wildcard common/formats/*.c) Makefile
-	@mkdir -p $(@D)
-	@{ echo '#include "formats/format.h"'; \
-	   for f in $(FORMATS); do echo "extern const struct hs_format hs_format_$$f;"; done; \
-	   echo 'const struct hs_format *const hs_format_table[] = {'; \
-	   for f in $(FORMATS); do echo "	&hs_format_$$f,"; done; echo '	0 };'; } > $@
+# formats, models and operations, by listing the files that define one; looked at every time, written when the list has changed
+table = mkdir -p $(@D); { echo '\#include "$(1)"'; for m in $(3); do echo "extern const struct $(2) $(2)_$$m;"; done; \
+	echo 'const struct $(2) *const $(2)_table[] = {'; for m in $(3); do echo "	&$(2)_$$m,"; done; echo '	0 };'; } > $@.new; \
+	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(BUILD)/gen/model_table.c: $(wildcard common/physics/*.c) Makefile
-	@mkdir -p $(@D)
-	@{ echo '#include "physics/model.h"'; \
-	   for m in $(MODELS); do echo "extern const struct hs_model hs_model_$$m;"; done; \
-	   echo 'const struct hs_model *const hs_model_table[] = {'; \
-	   for m in $(MODELS); do echo "	&hs_model_$$m,"; done; echo '	0 };'; } > $@
+$(BUILD)/gen/format_table.c: FORCE
+	@$(call table,formats/format.h,hs_format,$(FORMATS))
 
-$(BUILD)/gen/op_table.c: $(wildcard common/prep/*.c) Makefile
-	@mkdir -p $(@D)
-	@{ echo '#include "prep/op.h"'; \
-	   for o in $(OPS); do echo "extern const struct hs_op hs_op_$$o;"; done; \
-	   echo 'const struct hs_op *const hs_op_table[] = {'; \
-	   for o in $(OPS); do echo "	&hs_op_$$o,"; done; echo '	0 };'; } > $@
+$(BUILD)/gen/model_table.c: FORCE
+	@$(call table,physics/model.h,hs_model,$(MODELS))
+
+$(BUILD)/gen/op_table.c: FORCE
+	@$(call table,prep/op.h,hs_op,$(OPS))
+
+FORCE:
 
 $(BUILD)/common/cli/version.o: CPPFLAGS_VERSION = -DHS_VERSION='"$(VERSION)"' -DHS_COMMIT='"$(COMMIT)"'
 $(BUILD)/common/cli/version.o: common/cli/version.c $(wildcard .git/HEAD .git/refs/heads/main)
