@@ -142,10 +142,9 @@ static bool counts(const struct job *j, size_t i)
 	return !j->o->weight || j->o->weight[i % j->o->grid.n] > 0;
 }
 
-/* Median of the sizes of the residuals at the minimum. */
-static double median_residual(const struct job *j, struct bench *b)
+/* Median of the sizes of the residuals of a model m. */
+static double median_residual(const struct job *j, struct bench *b, const double *m)
 {
-	const double *m = hs_lm_model(b->lm);
 	size_t n = 0;
 	for (size_t i = 0; i < j->n_values; i++)
 		if (counts(j, i))
@@ -153,11 +152,11 @@ static double median_residual(const struct job *j, struct bench *b)
 	return median(b->scratch, n);
 }
 
-/* Tukey's weights from the residuals at the minimum; false when the residuals have no spread. */
-static bool reweigh(const struct job *j, struct bench *b)
+/* Tukey's weights from the residuals of a model m; false when the residuals have no spread. */
+static bool reweigh(const struct job *j, struct bench *b, const double *m)
 {
-	const double *m = hs_lm_model(b->lm), sigma = MAD_TO_SIGMA * median_residual(j, b);
-	if (!(sigma > 0))
+	const double sigma = MAD_TO_SIGMA * median_residual(j, b, m);
+	if (!(sigma > 0) || !isfinite(sigma))
 		return false;
 	const double *plain = weigh(j, b);
 	for (size_t i = 0; i < j->n_values; i++) {
@@ -186,6 +185,13 @@ static double robust_scale(const struct job *j, const struct bench *b, size_t n_
 	return n > (double)n_free && slope > 0 ? w * n * psi / ((n - (double)n_free) * slope * slope) : NAN;
 }
 
+/* Tukey's weights already where it begins: a plain fit would be drawn to the spikes and never leave them. */
+static bool weigh_start(const struct job *j, struct bench *b, const double *p)
+{
+	double *m = b->scratch + j->n_values;
+	return hs_compound_eval(j->o->model, &j->o->grid, p, m, NULL, m + j->n_values) && reweigh(j, b, m);
+}
+
 static enum hs_fit_status told(const struct hs_lm_fit *lm)
 {
 	switch (lm->status) {
@@ -209,11 +215,11 @@ static void descend(const struct job *j, struct bench *b, struct outcome *out)
 	const struct hs_lm_problem problem = { .n = j->n_values, .k = j->n_fit, .model = see, .ctx = &view, .low = j->low,
 		.high = j->high,
 		.loss = o->noise == HS_FIT_POISSON ? HS_LM_POISSON : HS_LM_SQUARES, .max_iter = o->max_iter };
-	hs_lm_run(b->lm, &problem, b->y, weigh(j, b), q, &out->lm);
+	bool tukey = o->robust && weigh_start(j, b, out->p);
+	hs_lm_run(b->lm, &problem, b->y, tukey ? b->weight : weigh(j, b), q, &out->lm);
 	double last = INFINITY;
-	bool tukey = false;
 	for (int round = 0; o->robust && out->lm.status <= HS_LM_STUCK && round < ROBUST_ROUNDS; round++) {
-		if (fabs(out->lm.squares - last) <= 1e-8 * last || !reweigh(j, b))
+		if (fabs(out->lm.squares - last) <= 1e-8 * last || !reweigh(j, b, hs_lm_model(b->lm)))
 			break;
 		last = out->lm.squares;
 		tukey = true;
@@ -233,7 +239,7 @@ static void descend(const struct job *j, struct bench *b, struct outcome *out)
 	const double free_data = (double)out->lm.n_data - (double)out->lm.n_free;
 	out->scale = o->noise != HS_FIT_EQUAL ? 1 : tukey ? robust_scale(j, b, out->lm.n_free) : free_data > 0 ?
 		out->lm.cost / free_data : NAN;
-	out->merit = o->robust ? median_residual(j, b) : out->lm.cost;
+	out->merit = o->robust ? median_residual(j, b, hs_lm_model(b->lm)) : out->lm.cost;
 }
 
 /* Row into the order of the fit; complex rows alternate. */
@@ -415,14 +421,34 @@ static double rank_of(const struct outcome *out)
 	return out->status == HS_FIT_NO_START || !isfinite(out->merit) ? INFINITY : out->merit;
 }
 
-static void fit_first(const struct job *j, struct bench *b, size_t row, struct outcome *out)
+/* The spectrum without its spikes, by a running median of five; a complex one part by part. */
+static const double *without_spikes(const struct job *j, struct bench *b)
+{
+	const size_t n = j->o->grid.n;
+	for (size_t i = 0; i < j->n_values; i++) {
+		const size_t part = i - i % n, first = i - part < 2 ? part : i - 2, end = i + 3 < part + n ? i + 3 : part + n;
+		double near[5];
+		memcpy(near, b->y + first, (end - first) * sizeof *near);
+		b->row[i] = median(near, end - first);
+	}
+	return b->row;
+}
+
+static bool guess(const struct job *j, struct bench *b, double *p)
 {
 	const struct hs_fit_options *o = j->o;
 	const double *weight = weigh(j, b);
+	return (o->robust && hs_compound_guess(o->model, &o->grid, without_spikes(j, b), weight, p, b->scratch)) ||
+		hs_compound_guess(o->model, &o->grid, b->y, weight, p, b->scratch);
+}
+
+static void fit_first(const struct job *j, struct bench *b, size_t row, struct outcome *out)
+{
+	const struct hs_fit_options *o = j->o;
 	const bool given = o->start && take_start(j, o->start + row * o->model->n_params, out->p);
 	out->status = HS_FIT_NO_START;
 	out->lm = (struct hs_lm_fit){ 0 };
-	if (given || hs_compound_guess(o->model, &o->grid, b->y, weight, out->p, b->scratch))
+	if (given || guess(j, b, out->p))
 		descend(j, b, out);
 }
 
