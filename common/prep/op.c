@@ -38,12 +38,18 @@ int hs_op_range(const char *text, const char *unit, double *lo, double *hi, stru
 	*hi = INFINITY;
 	if (!colon)
 		return hs_fail(err, HS_USAGE, "'%.60s' is no range LO:HI", text);
-	if (colon > text && colon[1])
-		return hs_parse_range(text, unit, lo, hi, err);
-	char *low = hs_must_printf("%.*s", (int)(colon - text), text);
-	const int verdict = *low ? hs_parse_quantity(low, unit, lo, err) : colon[1] ? hs_parse_quantity(colon + 1, unit, hi, err) : 0;
+	char *low = hs_must_printf("%.*s", (int)(colon - text), text), *of_low, *of_high;
+	strtod(low, &of_low);
+	strtod(colon + 1, &of_high);
+	if (*low && !*of_low && colon[1]) {           /* a unit behind the second is meant for both */
+		char *both = hs_must_printf("%s%s", low, of_high);
+		free(low);
+		low = both;
+	}
+	const int verdict = (*low && hs_parse_quantity(low, unit, lo, err) < 0) ||
+		(colon[1] && hs_parse_quantity(colon + 1, unit, hi, err) < 0) ? -1 : 0;
 	free(low);
-	return verdict;
+	return verdict == 0 && *lo > *hi ? hs_fail(err, HS_USAGE, "'%.60s' is an empty range", text) : verdict;
 }
 
 int hs_op_span(const struct hs_signal *s, const char *text, size_t *dim, size_t *first, size_t *last, struct hs_err *err)
