@@ -10,6 +10,7 @@
 enum { LANES = 4, TOGETHER = 4 };
 
 #define BARE 1e-10            /* damping that leaves a step as it is, and still solves what is singular */
+#define SMALLEST 0x1p-900     /* sum of squares: with 2^-92 of it there are still numbers */
 
 struct hs_lm {
 	size_t n, k;                  /* of the problem at hand */
@@ -435,6 +436,15 @@ static void descend(struct hs_lm *w, const struct hs_lm_problem *problem, const 
 	}
 }
 
+/* Squares that underflow: a cost that is zero says nothing then. Data that are all zero are another matter. */
+static bool vanishes(const double *y, const double *weight, size_t n, double size)
+{
+	bool any = false;
+	for (size_t i = 0; size < SMALLEST && i < n && !any; i++)
+		any = (!weight || weight[i] > 0) && y[i] != 0;
+	return any;
+}
+
 void hs_lm_run(struct hs_lm *w, const struct hs_lm_problem *problem, const double *y, const double *weight, double *p,
 	struct hs_lm_fit *fit)
 {
@@ -448,7 +458,7 @@ void hs_lm_run(struct hs_lm *w, const struct hs_lm_problem *problem, const doubl
 		if (problem->low)
 			p[a] = p[a] < problem->low[a] ? problem->low[a] : p[a] > problem->high[a] ? problem->high[a] : p[a];
 	}
-	if (fit->n_data < fit->n_free || !isfinite(size)) {
+	if (fit->n_data < fit->n_free || !isfinite(size) || vanishes(y, weight, n, size)) {
 		fit->status = HS_LM_TOO_FEW;
 		return;
 	}

@@ -30,7 +30,7 @@ enum hs_lm_status {
 	HS_LM_MAXITER,
 	HS_LM_STUCK,                  /* no step lowers the cost, and the gradient is not zero */
 	HS_LM_BAD_START,              /* the model has no finite value where it begins */
-	HS_LM_TOO_FEW                 /* fewer data than free parameters */
+	HS_LM_TOO_FEW                 /* fewer data than free parameters, or their squares are beyond double precision */
 };
 
 struct hs_lm_problem {

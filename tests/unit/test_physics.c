@@ -394,6 +394,27 @@ static void flags(const struct place *at, const double *reported)
 	free(y);
 }
 
+/* The same spectrum where squares underflow or overflow: fitted well, or not said to be fitted. */
+static void sizes(const struct place *at, const double *reported, const double *p)
+{
+	const size_t n = at->n_values;
+	double *y = malloc(2 * n * sizeof *y);
+	struct hs_fit f = { 0 };
+	bool good = at->model->eval(&at->grid, p, y, NULL);
+	const double size = largest(y, n);
+	for (size_t i = 0; i < n; i++) {
+		y[n + i] = y[i] / size * 1e200;
+		y[i] = y[i] / size * 1e-200;
+	}
+	good = good && fit_spectra(at, y, 2, reported, &f);
+	for (size_t s = 0; good && s < 2; s++)
+		good = f.status[s] != HS_FIT_CONVERGED || f.r2[s] > 0.99;
+	tap_ok(good, "%s: of size 1e-200 and 1e200 (status %d, %d)", at->model->name, f.status ? f.status[0] : -1,
+		f.status ? f.status[1] : -1);
+	hs_fit_release(&f);
+	free(y);
+}
+
 /* A peak far outside: whatever is said, no centre inside is claimed to have been found. */
 static void outside(const struct place *at, const double *reported)
 {
@@ -544,6 +565,8 @@ static void try_model(const struct hs_model *m)
 		other_derivatives(&at, s, row->set[s], p);
 		recovery(&at, s, row->set[s], p);
 		units(&at, s, row->set[s], p);
+		if (s == 0)
+			sizes(&at, row->set[s], p);
 		if (s == 0 && row->noise > 0)
 			coverage(&at, row->noise, row->set[s], p);
 	}
