@@ -209,9 +209,9 @@ static bool fit_spectra(const struct place *at, const double *y, size_t n, const
 	struct hs_compound c;
 	struct hs_err err = { 0 };
 	const size_t values = at->n_values, half = at->grid.n;
-	double *rows = malloc(n * values * sizeof *rows);
 	if (hs_compound_parse(&c, at->model->name, &err) < 0)
 		return false;
+	double *rows = malloc(n * values * sizeof *rows);
 	for (size_t j = 0; j < c.n_params; j++)
 		if (c.param[j].fixed)
 			c.param[j].value = reported[j];
