@@ -73,7 +73,7 @@ static const struct hs_param_spec param[] = {
 		.usual = 0, .setting = true },
 };
 
-const struct hs_model hs_model_dynes = { .name = "dynes", .what = "a superconducting gap with finite lifetime, dI/dV against bias",
-	.formula = "(scale + slope x) Re(z / sqrt(z^2 - gap^2)), z = x - centre - i gamma; broadened by temperature and modulation",
+const struct hs_model hs_model_dynes = { .name = "dynes", .what = "a superconducting gap of finite lifetime, dI/dV against bias",
+	.formula = "(scale + slope x) Re(z / sqrt(z^2 - gap^2)), z = x - centre - i gamma; broadened by heat and modulation",
 	.source = "Dynes, Narayanamurti, Garno, Phys. Rev. Lett. 41 (1978) 1509", .n_params = N_PARAMS, .param = param, .eval = eval,
 	.guess = guess };

@@ -138,7 +138,7 @@ bool hs_gap_find(const struct hs_grid *g, const double *y, const double *weight,
 
 double hs_gap_broadening(double gap, double floor, double kt)
 {
-	/* what temperature alone leaves at the bottom: sqrt(2 pi gap / kT) exp(-gap / kT) (Giaever, Megerle, Phys. Rev. 122 (1961) 1101) */
+	/* what temperature alone leaves at the bottom (Giaever, Megerle, Phys. Rev. 122 (1961) 1101) */
 	const double by_heat = kt > 0 ? sqrt(2 * M_PI * gap / kt) * exp(-gap / kt) : 0, left = fmin(fmax(floor - by_heat, 0), 0.9);
 	return fmax(gap * left / sqrt(1 - left * left), 0.02 * gap);
 }

@@ -18,7 +18,7 @@
 
 enum { HS_DENSITY_MOST = 8 };
 
-/* f[0] = F(z), f[1] = dF/dz, f[2] ... f[n - 1] what else is to be broadened alike (derivatives by parameters); only f[0] is looked
+/* f[0] = F(z), f[1] = dF/dz, f[2] ... f[n - 1] what else is broadened alike (derivatives by parameters); only f[0] is looked
  * at when n is 1. Im z <= 0, with -0.0 on the real axis. */
 struct hs_density {
 	void (*at)(const void *ctx, double complex z, double complex *f);
