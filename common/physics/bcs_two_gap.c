@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "physics/gap.h"
+#include "physics/pairing.h"
 #include "physics/thermal.h"
 
 enum { SCALE, WEIGHT, GAP1, GAMMA1, GAP2, GAMMA2, CENTRE, SLOPE, TEMPERATURE, MODULATION, N_PARAMS };
@@ -10,8 +10,8 @@ enum { SCALE, WEIGHT, GAP1, GAMMA1, GAP2, GAMMA2, CENTRE, SLOPE, TEMPERATURE, MO
 static void density(const void *ctx, double complex z, double complex *f)
 {
 	const double *p = ctx, w = p[WEIGHT];
-	const struct hs_gap_value a = hs_gap_s_wave(CMPLX(creal(z), cimag(z) - p[GAMMA1]), p[GAP1]),
-				  b = hs_gap_s_wave(CMPLX(creal(z), cimag(z) - p[GAMMA2]), p[GAP2]);
+	const struct hs_pairing_value a = hs_pairing_s_wave(CMPLX(creal(z), cimag(z) - p[GAMMA1]), p[GAP1]),
+				  b = hs_pairing_s_wave(CMPLX(creal(z), cimag(z) - p[GAMMA2]), p[GAP2]);
 	f[0] = w * a.n + (1 - w) * b.n;
 	f[1] = w * a.by_z + (1 - w) * b.by_z;
 	f[2] = a.n - b.n;
@@ -24,7 +24,7 @@ static void density(const void *ctx, double complex z, double complex *f)
 static bool eval(const struct hs_grid *g, const double *p, double *y, double *dy)
 {
 	const size_t n = g->n, m = dy ? n : 0;        /* without dy nothing is written there */
-	const double boltzmann = hs_gap_boltzmann(g);
+	const double boltzmann = hs_pairing_boltzmann(g);
 	const struct hs_broadening b = { boltzmann * p[TEMPERATURE], p[MODULATION] };
 	const struct hs_density d = { density, p, dy ? 7 : 1 };
 	double *const by = dy ? dy : y, *plane[] = { y, by + CENTRE * m, by + WEIGHT * m, by + GAP1 * m, by + GAMMA1 * m, by + GAP2 * m,
@@ -70,12 +70,12 @@ static bool guess(const struct hs_grid *g, const double *y, const double *weight
 {
 	static const double ratio[][2] = { { 0.9, 1.2 }, { 0.6, 1.1 }, { 0.4, 1 }, { 0.9, 1.8 }, { 0.7, 1.4 }, { 1, 2.5 }, { 1, 3.5 } },
 		part[] = { 0.3, 0.7 };
-	struct hs_gap_guess found;
+	struct hs_pairing_guess found;
 	struct hs_err err = { 0 };
-	if (!hs_gap_find(g, y, weight, &found))
+	if (!hs_pairing_find(g, y, weight, &found))
 		return false;
 	double *model = hs_alloc(g->n, sizeof *model, &err), best = INFINITY, try[N_PARAMS];
-	const double kt = hs_gap_boltzmann(g) * p[TEMPERATURE];
+	const double kt = hs_pairing_boltzmann(g) * p[TEMPERATURE];
 	for (size_t j = SLOPE; j < N_PARAMS; j++)
 		try[j] = p[j];
 	try[CENTRE] = found.centre;
@@ -84,8 +84,8 @@ static bool guess(const struct hs_grid *g, const double *y, const double *weight
 		try[WEIGHT] = part[r % HS_LEN(part)];
 		try[GAP1] = of[0] * found.edge;
 		try[GAP2] = of[1] * found.edge;
-		try[GAMMA1] = hs_gap_broadening(try[GAP1], found.floor, kt);
-		try[GAMMA2] = hs_gap_broadening(try[GAP2], found.floor, kt);
+		try[GAMMA1] = hs_pairing_broadening(try[GAP1], found.floor, kt);
+		try[GAMMA2] = hs_pairing_broadening(try[GAP2], found.floor, kt);
 		const double left = misfit(g, y, weight, try, model);
 		for (size_t j = 0; left < best && j < SLOPE; j++)
 			p[j] = try[j];

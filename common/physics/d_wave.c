@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "physics/gap.h"
+#include "physics/pairing.h"
 #include "physics/thermal.h"
 
 enum { SCALE, GAP, GAMMA, CENTRE, SLOPE, TEMPERATURE, MODULATION, N_PARAMS };
@@ -10,7 +10,7 @@ struct state { double gap, gamma; };
 static void density(const void *ctx, double complex z, double complex *f)
 {
 	const struct state *s = ctx;
-	const struct hs_gap_value v = hs_gap_d_wave(CMPLX(creal(z), cimag(z) - s->gamma), s->gap);
+	const struct hs_pairing_value v = hs_pairing_d_wave(CMPLX(creal(z), cimag(z) - s->gamma), s->gap);
 	f[0] = v.n;
 	f[1] = v.by_z;
 	f[2] = v.by_gap;
@@ -20,7 +20,7 @@ static void density(const void *ctx, double complex z, double complex *f)
 static bool eval(const struct hs_grid *g, const double *p, double *y, double *dy)
 {
 	const size_t n = g->n, m = dy ? n : 0;        /* without dy nothing is written there */
-	const double boltzmann = hs_gap_boltzmann(g);
+	const double boltzmann = hs_pairing_boltzmann(g);
 	const struct state s = { p[GAP], p[GAMMA] };
 	const struct hs_broadening b = { boltzmann * p[TEMPERATURE], p[MODULATION] };
 	const struct hs_density d = { density, &s, dy ? 4 : 1 };
@@ -47,8 +47,8 @@ static bool eval(const struct hs_grid *g, const double *p, double *y, double *dy
 
 static bool guess(const struct hs_grid *g, const double *y, const double *weight, double *p)
 {
-	struct hs_gap_guess found;
-	if (!hs_gap_find(g, y, weight, &found))
+	struct hs_pairing_guess found;
+	if (!hs_pairing_find(g, y, weight, &found))
 		return false;
 	p[SCALE] = found.normal;
 	/* the dip is a V: it has risen to the middle at two thirds of the gap */

@@ -1,4 +1,4 @@
-#include "physics/gap.h"
+#include "physics/pairing.h"
 
 #include <math.h>
 
@@ -16,12 +16,12 @@ static double complex root_of(double complex z, double gap)
 	return signbit(e) ? -root : root;
 }
 
-struct hs_gap_value hs_gap_s_wave(double complex z, double gap)
+struct hs_pairing_value hs_pairing_s_wave(double complex z, double gap)
 {
 	if (!(gap > 0))
-		return (struct hs_gap_value){ .n = 1 };
+		return (struct hs_pairing_value){ .n = 1 };
 	const double complex root = root_of(z, gap), n = z / root, steep = gap / (root * root);
-	return (struct hs_gap_value){ .n = n, .by_z = -steep * gap / root, .by_gap = steep * n };
+	return (struct hs_pairing_value){ .n = n, .by_z = -steep * gap / root, .by_gap = steep * n };
 }
 
 static double norm(double complex z)
@@ -32,12 +32,12 @@ static double norm(double complex z)
 /* M(z, w), w = sqrt(z^2 - gap^2), and its derivatives along the iteration; n = z / M. Of the two square roots the nearer one to
  * the mean: then all stays in one half plane, and M is analytic there. Convergence is quadratic: once two means agree to 1e-8,
  * the next one is exact. */
-struct hs_gap_value hs_gap_d_wave(double complex z, double gap)
+struct hs_pairing_value hs_pairing_d_wave(double complex z, double gap)
 {
 	if (!(gap > 0))
-		return (struct hs_gap_value){ .n = 1 };
+		return (struct hs_pairing_value){ .n = 1 };
 	if (z == 0)
-		return (struct hs_gap_value){ .n = 0 };
+		return (struct hs_pairing_value){ .n = 0 };
 	double complex a = z, b = root_of(z, gap), a_z = 1, b_z = z / b, a_gap = 0, b_gap = -gap / b;
 	for (int i = 0; i < MEAN_STEPS && norm(a - b) > 1e-16 * norm(a); i++) {
 		const double complex mean = 0.5 * (a + b), z_mean = 0.5 * (a_z + b_z), gap_mean = 0.5 * (a_gap + b_gap), root = csqrt(a * b),
@@ -52,10 +52,10 @@ struct hs_gap_value hs_gap_d_wave(double complex z, double gap)
 	a = 0.5 * (a + b);
 	a_z = 0.5 * (a_z + b_z);
 	a_gap = 0.5 * (a_gap + b_gap);
-	return (struct hs_gap_value){ .n = z / a, .by_z = 1 / a - z * a_z / (a * a), .by_gap = -z * a_gap / (a * a) };
+	return (struct hs_pairing_value){ .n = z / a, .by_z = 1 / a - z * a_z / (a * a), .by_gap = -z * a_gap / (a * a) };
 }
 
-double hs_gap_boltzmann(const struct hs_grid *g)
+double hs_pairing_boltzmann(const struct hs_grid *g)
 {
 	if (!g->x_unit)
 		return 0;
@@ -106,7 +106,7 @@ static double cross(const struct hs_grid *g, const double *y, const double *weig
 	return found;
 }
 
-bool hs_gap_find(const struct hs_grid *g, const double *y, const double *weight, struct hs_gap_guess *guess)
+bool hs_pairing_find(const struct hs_grid *g, const double *y, const double *weight, struct hs_pairing_guess *guess)
 {
 	double offset, slope, lowest = INFINITY, top[2] = { 0 }, height[2];
 	size_t bottom = 0, n = 0;
@@ -129,14 +129,14 @@ bool hs_gap_find(const struct hs_grid *g, const double *y, const double *weight,
 		     right = cross(g, y, weight, bottom, 1, level, &top[1], &height[1]);
 	if (isnan(left) || isnan(right))
 		return false;
-	*guess = (struct hs_gap_guess){ .normal = normal, .centre = 0.5 * (left + right), .edge = 0.5 * fabs(right - left),
+	*guess = (struct hs_pairing_guess){ .normal = normal, .centre = 0.5 * (left + right), .edge = 0.5 * fabs(right - left),
 		.floor = fmax(lowest, 0) / normal };
 	const bool stick_out = fmin(height[0], height[1]) > 1.02 * normal;
 	guess->peak = stick_out ? fmax(0.5 * fabs(top[1] - top[0]), guess->edge) : guess->edge;
 	return guess->edge > 0;
 }
 
-double hs_gap_broadening(double gap, double floor, double kt)
+double hs_pairing_broadening(double gap, double floor, double kt)
 {
 	/* what temperature alone leaves at the bottom (Giaever, Megerle, Phys. Rev. 122 (1961) 1101) */
 	const double by_heat = kt > 0 ? sqrt(2 * M_PI * gap / kt) * exp(-gap / kt) : 0, left = fmin(fmax(floor - by_heat, 0), 0.9);
