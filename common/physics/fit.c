@@ -458,8 +458,10 @@ static bool fit_again(const struct job *j, struct bench *b, size_t row, struct o
 	const struct hs_fit_options *o = j->o;
 	const struct hs_fit *f = j->fit;
 	const size_t width = f->n_params + f->n_derived, y = row / o->n_x, x = row % o->n_x;
-	double best = j->merit[row];
+	double best = j->merit[row], hold[HS_COMPOUND_MOST];
 	bool better = false;
+	if (f->status[row] == HS_FIT_NO_START && !guess(j, b, hold))
+		return false;                 /* a flat spectrum stays without an answer, whatever is beside it */
 	const size_t near[] = { y ? row - o->n_x : row, y + 1 < o->n_y ? row + o->n_x : row, x ? row - 1 : row, x + 1 < o->n_x ?
 		row + 1 : row };
 	for (size_t i = 0; i < HS_LEN(near); i++) {
