@@ -100,6 +100,8 @@ static double end_of(const struct hs_grid *g, const double *y, const double *wei
 		v[at] = y[i];
 		*x += g->x[i];
 	}
+	if (!n)
+		return NAN;
 	*x /= (double)n;
 	return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }

@@ -394,6 +394,21 @@ static void flags(const struct place *at, const double *reported)
 	free(y);
 }
 
+/* Axes of one to six points. */
+static void few_points(const struct place *at, const double *reported)
+{
+	const double y[12] = { 1, 3, 2, -1, 5, 0.5, 2, 2, 1, 0, 4, 1 };
+	bool good = true;
+	for (size_t n = 1; n <= 6; n++) {
+		struct place few = { at->model, at->grid, at->model->is_complex ? 2 * n : n };
+		struct hs_fit f = { 0 };
+		few.grid.n = n;
+		good = fit_spectra(&few, y, 1, reported, &f) && honest(&f, 0) && good;
+		hs_fit_release(&f);
+	}
+	tap_ok(good, "%s: on axes of one to six points", at->model->name);
+}
+
 /* The same spectrum where squares underflow or overflow: fitted well, or not said to be fitted. */
 static void sizes(const struct place *at, const double *reported, const double *p)
 {
@@ -570,6 +585,7 @@ static void try_model(const struct hs_model *m)
 		if (s == 0 && row->noise > 0)
 			coverage(&at, row->noise, row->set[s], p);
 	}
+	few_points(&at, row->set[0]);
 	flags(&at, row->set[0]);
 	outside(&at, row->set[0]);
 }
