@@ -24,6 +24,8 @@ void hs_scratch_free(struct hs_scratch *list)
 		free(list[t].len);
 		free(list[t].dot);
 		free(list[t].bound);
+		free(list[t].second);
+		free(list[t].leave);
 		free(list[t].index);
 		free(list[t].nearest);
 		free(list[t].rivals);
@@ -46,6 +48,7 @@ struct hs_scratch *hs_scratch_new(size_t p, size_t n_centres, struct hs_err *err
 		s->n_rows = n;
 		if (!(s->y = hs_alloc(n_y, sizeof(float), err)) || !(s->len = hs_alloc(n, sizeof(float), err)) ||
 			!(s->dot = hs_alloc(n_dot, sizeof(float), err)) || !(s->bound = hs_alloc(n, sizeof(float), err)) ||
+			!(s->second = hs_alloc(n, sizeof(float), err)) || !(s->leave = hs_alloc(n, 1, err)) ||
 			!(s->index = hs_alloc(n, sizeof(size_t), err)) || !(s->nearest = hs_alloc(n, sizeof(int32_t), err)) ||
 			!(s->rivals = hs_alloc(n, sizeof(int32_t), err)) || !(s->z = hs_alloc(p, sizeof(double), err))) {
 			hs_scratch_free(list);
@@ -58,7 +61,7 @@ struct hs_scratch *hs_scratch_new(size_t p, size_t n_centres, struct hs_err *err
 double hs_scratch_bytes(size_t p, size_t n_centres, int threads)
 {
 	const double n = (double)chunk_rows(p, n_centres), width = (double)p;
-	return threads * (n * (4 * width + 4 * (double)n_centres + 24) + 8 * width + sizeof(struct hs_scratch));
+	return threads * (n * (4 * width + 4 * (double)n_centres + 29) + 8 * width + sizeof(struct hs_scratch));
 }
 
 void hs_products(const float *centre, size_t n_centres, const float *y, size_t n, size_t p, float *dot)
@@ -120,10 +123,10 @@ void hs_centres_set(struct hs_centres *centres, size_t at, const double *exact)
 HS_WIDE void hs_nearest_bounded(const struct hs_centres *centres, size_t first, size_t k, struct hs_scratch *s, size_t n)
 {
 	const float *len = s->len;
-	float *bound = s->bound;
+	float *bound = s->bound, *second = s->second;
 	int32_t *nearest = s->nearest, *rivals = s->rivals;
 	for (size_t i = 0; i < n; i++) {
-		bound[i] = INFINITY;
+		bound[i] = second[i] = INFINITY;
 		nearest[i] = 0;
 		rivals[i] = 0;
 	}
@@ -138,8 +141,12 @@ HS_WIDE void hs_nearest_bounded(const struct hs_centres *centres, size_t first, 
 	}
 	for (size_t c = 0; c < k; c++) {
 		const float *d = s->dot + (first + c) * n, lower = centres->lower[first + c], reach = centres->reach[first + c];
-		for (size_t i = 0; i < n; i++)
-			rivals[i] += lower - 2 * d[i] - reach * len[i] <= bound[i];
+		const int32_t name = (int32_t)c;
+		for (size_t i = 0; i < n; i++) {
+			const float v = lower - 2 * d[i] - reach * len[i];
+			rivals[i] += v <= bound[i];
+			second[i] = name != nearest[i] && v < second[i] ? v : second[i];
+		}
 	}
 }
 

@@ -423,6 +423,6 @@ size_t hs_kmeans_bytes(size_t n_rows, size_t n_chan, size_t k, size_t restarts, 
 	const double held = sample + 8 * part * part + table + result;
 	const double halves = result + kmeans_bytes(n_part, p, k, restarts, threads) + 27 * part;
 	const double stage = larger(kmeans_bytes(n_rows, p, k, restarts, threads), larger(sample + 8 * part + n, halves));
-	const double bytes = held + stage + 0x1p20 + threads * 0x3p20; /* descriptors; the panels BLAS packs */
+	const double bytes = held + stage + 0x5p20 + threads * 0x3p20; /* descriptors, ends of large pages; the panels BLAS packs */
 	return bytes < 0x1p62 ? (size_t)bytes : beyond;
 }

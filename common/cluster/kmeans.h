@@ -69,7 +69,7 @@ void hs_kmeans_release(struct hs_kmeans *result);
 
 /* Bytes that hs_kmeans and hs_choose_k (k: its largest) hold at their peak; the row source's own buffers are not counted. An
  * upper bound: float64 rows, spherical, no two restarts at one optimum, 4096 passes; threads <= 0: hs_par_threads(). For
- * millions of rows the labels decide, 4 bytes a row for each restart: 40 MB a million rows for ten, and 16 MB beside them. */
+ * millions of rows the labels decide, 8 bytes a row for each restart: 80 MB a million rows for ten, and 16 MB beside them. */
 size_t hs_kmeans_bytes(size_t n_rows, size_t n_chan, size_t k, size_t restarts, int threads);
 
 #endif

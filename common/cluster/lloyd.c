@@ -1,5 +1,6 @@
 /* How it works. The bounds of distance.h say for most rows of a block which centre is nearest; the rest are measured in
- * float64. What a block changes, the rows that moved and their sums, is a partial; partials merge in the fixed tree. */
+ * float64. A row whose centre is nearer by more than the centres have moved since keeps its label without being looked at
+ * (Hamerly, SDM 2010, 130, with one bound a row: the margin). What a block changes, the rows that moved and their sums, is a partial; partials merge in the fixed tree. */
 #include "cluster/lloyd.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ struct hs_start *hs_starts_new(size_t n, size_t k, size_t p, struct hs_err *err)
 		struct hs_start *s = starts + r;
 		*s = (struct hs_start){ .number = r, .k = k };
 		if (!(s->centre = hs_alloc(k * p, sizeof(double), err)) || !(s->sum = hs_alloc(k * p, sizeof(double), err)) ||
-			!(s->count = hs_alloc(k, sizeof(int64_t), err)) || !(s->absent = hs_alloc(k, 1, err))) {
+			!(s->count = hs_alloc(k, sizeof(int64_t), err)) || !(s->absent = hs_alloc(k, 1, err)) ||
+			!(s->moved = hs_alloc(k, sizeof(double), err))) {
 			hs_starts_free(starts, n);
 			return NULL;
 		}
@@ -37,6 +39,8 @@ void hs_start_release(struct hs_start *start)
 	free(start->count);
 	free(start->absent);
 	free(start->label);
+	free(start->margin);
+	free(start->moved);
 	free(start->trace);
 	*start = (struct hs_start){ 0 };
 }
@@ -56,7 +60,7 @@ double *hs_start_place(struct hs_start *start, size_t c, size_t p)
 
 double hs_start_bytes(size_t p, size_t k)
 {
-	return 16 * (double)p * (double)k + 9 * (double)k + 16 * HS_TRACE_MOST + sizeof(struct hs_start);
+	return 16 * (double)p * (double)k + 17 * (double)k + 16 * HS_TRACE_MOST + sizeof(struct hs_start);
 }
 
 /* ---- a pass over blocks ---- */
@@ -65,6 +69,8 @@ struct pass {
 	const struct hs_view *view;
 	struct hs_start **start;      /* n_starts still running, k centres each */
 	size_t n_starts, k, p, n_centres;
+	bool may_leave;               /* rows out: all centres have members, so nobody looks for the row farthest from its centre */
+	float *loss;                  /* a centre: what its members' margin has lost by the last moves */
 	struct hs_centres centres;
 	struct hs_scratch *scratch;
 	struct hs_tree *tree;
@@ -120,6 +126,32 @@ static void merge_change(void *left, const void *right, const void *ctx)
 	}
 }
 
+/* Lower bound of the distance to the second nearest centre less an upper one of that to the nearest; len is good to some
+ * roundings, which are taken off. */
+static float margin_of(const struct hs_scratch *s, size_t i)
+{
+	const double len2 = (double)s->len[i] * (double)s->len[i], near = len2 + (double)s->bound[i], far = len2 + (double)s->second[i];
+	const double margin = sqrt(far > 0 ? far : 0) - sqrt(near > 0 ? near : 0) - 0x1p-18 * (double)s->len[i];
+	return s->rivals[i] == 1 ? (float)margin : -1;
+}
+
+/* Margins of n rows from `from` on lose what the centres have moved; rows that keep a margin in all starts need no look. */
+static const uint8_t *choose_rows(const struct pass *p, const struct hs_block *block, size_t from, size_t n, uint8_t *leave)
+{
+	for (size_t i = 0; i < n; i++)
+		leave[i] = p->may_leave;
+	for (size_t r = 0; r < p->n_starts; r++) {
+		const int32_t *label = p->start[r]->label + block->first_row + from;
+		float *margin = p->start[r]->margin + block->first_row + from;
+		const float *loss = p->loss + r * p->k;
+		for (size_t i = 0; i < n; i++) {
+			margin[i] -= label[i] >= 0 ? loss[label[i]] : 0;
+			leave[i] &= label[i] >= 0 && margin[i] > 0;
+		}
+	}
+	return leave;
+}
+
 /* The n rows in scratch to the centres of start number r. */
 static void assign_chunk(
 	const struct pass *p, struct hs_scratch *s, const struct hs_block *block, size_t n, const struct change *change, size_t r)
@@ -130,6 +162,7 @@ static void assign_chunk(
 	for (size_t i = 0; i < n; i++) {
 		const size_t row = s->index[i];
 		const int32_t from = label[row];
+		p->start[r]->margin[block->first_row + row] = margin_of(s, i);
 		const double d = (double)s->len[i] * (double)s->len[i] + (double)s->bound[i];
 		const bool sure = s->rivals[i] == 1, farther = d > change->far[r];
 		int32_t to = s->nearest[i];
@@ -170,8 +203,8 @@ static int assign_block(void *ctx, int thread, const struct hs_block *block, str
 	const struct change change = change_at(p, memory);
 	const size_t step = s->n_rows;
 	for (size_t from = 0; from < block->n_rows; from += step) {
-		const size_t left = block->n_rows - from,
-			     n = hs_view_pack(p->view, block, from, left < step ? left : step, s->y, s->len, s->index);
+		const size_t left = block->n_rows - from, most = left < step ? left : step,
+			     n = hs_view_pack(p->view, block, from, most, choose_rows(p, block, from, most, s->leave), s->y, s->len, s->index);
 		if (!n)
 			continue;
 		hs_products(p->centres.centre, p->n_centres, s->y, n, p->p, s->dot);
@@ -263,13 +296,16 @@ static int update(struct pass *p, const struct change *change, size_t max_iter, 
 				memset(start->sum + c * s->p, 0, s->p * sizeof *start->sum);
 		}
 		bool settled = change->moved[r] == 0;
-		if (change->far[r] > 0 && !start->hopeless && first_empty(start) < p->k &&
-			fill_empty(s, start, change->far_row[r], change->far_z + r * s->p))
-			settled = false;
+		const size_t empty = first_empty(start);
+		const bool filled = change->far[r] > 0 && !start->hopeless && empty < p->k &&
+			fill_empty(s, start, change->far_row[r], change->far_z + r * s->p);
+		settled &= !filled;
 		double moved = 0;
-		for (size_t c = 0; c < p->k && !settled; c++)
-			if (start->count[c])
-				moved += move_centre(s, start, c, fresh);
+		for (size_t c = 0; c < p->k; c++) {
+			const double shift2 = !settled && start->count[c] ? move_centre(s, start, c, fresh) : 0;
+			start->moved[c] = filled && c == empty ? INFINITY : sqrt(shift2);
+			moved += shift2;
+		}
 		start->within = within(p->view, start);
 		if ((start->n_iter & (start->n_iter - 1)) == 0)
 			start->trace = hs_must_resize(start->trace, 2 * start->n_iter + 1, sizeof *start->trace);
@@ -282,8 +318,25 @@ static int update(struct pass *p, const struct change *change, size_t max_iter, 
 	return 0;
 }
 
+/* What a margin loses for each centre a row may belong to: its own move and the farthest one of the others. */
+static void sum_up_moves(struct pass *p)
+{
+	p->may_leave = true;
+	for (size_t r = 0; r < p->n_starts; r++) {
+		const struct hs_start *start = p->start[r];
+		p->may_leave &= start->n_iter > 0 && first_empty(start) == p->k;
+		for (size_t c = 0; c < p->k; c++) {
+			double others = 0;
+			for (size_t o = 0; o < p->k; o++)
+				others = o != c && start->moved[o] > others ? start->moved[o] : others;
+			p->loss[r * p->k + c] = nextafterf((float)((start->moved[c] + others) * (1 + 0x1p-20)), INFINITY);
+		}
+	}
+}
+
 static int one_pass(struct pass *p, const char *task, size_t max_iter, double tol, struct hs_err *err)
 {
+	sum_up_moves(p);
 	for (size_t r = 0; r < p->n_starts; r++)
 		for (size_t c = 0; c < p->k; c++)
 			hs_centres_set(&p->centres, r * p->k + c, p->start[r]->absent[c] ? NULL : p->start[r]->centre + c * p->p);
@@ -307,7 +360,8 @@ static int lloyd_group(const struct hs_view *view, struct hs_start *starts, size
 	struct pass p = { .view = view, .k = starts->k, .p = view->space->p };
 	const size_t most = n_starts * starts->k;
 	bool stopped = false;
-	int verdict = (p.start = hs_alloc(n_starts, sizeof *p.start, err)) && (p.scratch = hs_scratch_new(p.p, most, err)) ?
+	int verdict = (p.start = hs_alloc(n_starts, sizeof *p.start, err)) && (p.loss = hs_alloc(most, sizeof *p.loss, err)) &&
+		(p.scratch = hs_scratch_new(p.p, most, err)) ?
 		hs_centres_init(&p.centres, most, p.p, err) : -1;
 	while (verdict == 0) {
 		p.n_starts = 0;
@@ -324,6 +378,7 @@ static int lloyd_group(const struct hs_view *view, struct hs_start *starts, size
 		p.start[r]->status = HS_KMEANS_STOPPED;
 	hs_scratch_free(p.scratch);
 	hs_centres_release(&p.centres);
+	free(p.loss);
 	free(p.start);
 	return verdict;
 }
@@ -340,10 +395,14 @@ int hs_lloyd(const struct hs_view *view, struct hs_start *starts, size_t n_start
 	const size_t p = view->space->p, at_once = starts_at_once(n_starts, p, starts->k);
 	for (size_t r = 0; r < n_starts; r++) {
 		free(starts[r].label);
-		if (!(starts[r].label = hs_alloc(view->rows->n_rows, sizeof(int32_t), err)))
+		free(starts[r].margin);
+		starts[r].margin = NULL;
+		if (!(starts[r].label = hs_alloc(view->rows->n_rows, sizeof(int32_t), err)) ||
+			!(starts[r].margin = hs_alloc(view->rows->n_rows, sizeof(float), err)))
 			return -1;
 		for (size_t i = 0; i < view->rows->n_rows; i++)
 			starts[r].label[i] = -1;
+		memset(starts[r].moved, 0, starts[r].k * sizeof *starts[r].moved);
 		memset(starts[r].sum, 0, starts->k * p * sizeof(double));
 		memset(starts[r].count, 0, starts->k * sizeof(int64_t));
 		starts[r].n_iter = 0;
@@ -363,6 +422,6 @@ double hs_lloyd_bytes(double n_rows, size_t p, size_t k, size_t n_starts, int th
 {
 	const size_t starts = starts_at_once(n_starts, p, k), most = starts * k;
 	const double width = (double)p, change = 8 * ((double)starts * (3 + width) + (double)most * (2 + width));
-	return (double)n_starts * 4 * n_rows + hs_centres_bytes(p, most) + hs_scratch_bytes(p, most, threads) +
+	return (double)n_starts * 8 * n_rows + 4 * (double)most + hs_centres_bytes(p, most) + hs_scratch_bytes(p, most, threads) +
 		hs_partials_alive(n_rows, p, threads) * change + 8 * (double)starts + 8 * width;
 }

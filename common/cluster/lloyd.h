@@ -19,7 +19,9 @@ struct hs_start {
 	double *centre, *sum;         /* k x p, working coordinates */
 	int64_t *count;
 	uint8_t *absent;              /* k: no place yet (fewer distinct seeds than clusters) */
-	int32_t *label;               /* of the rows of the view it was last run on */
+	int32_t *label;               /* of the rows of the view it was last run on, and */
+	float *margin;                /* how much nearer, at least, each is to its centre than to any other; may be negative */
+	double *moved;                /* k: how far each centre went after the last pass */
 	double within;                /* inertia in working coordinates */
 	double *trace;                /* n_iter values, room for the next power of two */
 	size_t n_iter;

@@ -49,7 +49,7 @@ static int seeding_block(void *ctx, int thread, const struct hs_block *block, st
 		g->block_sum[c * g->n_blocks + block->index] = 0;
 	for (size_t from = 0; from < block->n_rows; from += step) {
 		const size_t left = block->n_rows - from,
-			     n = hs_view_pack(g->view, block, from, left < step ? left : step, s->y, s->len, s->index);
+			     n = hs_view_pack(g->view, block, from, left < step ? left : step, NULL, s->y, s->len, s->index);
 		if (!n)
 			continue;
 		hs_products(g->centre32, g->n_cand, s->y, n, p, s->dot);

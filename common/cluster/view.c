@@ -55,14 +55,14 @@ HS_WIDE static float length(const float *y, size_t n)
 	return sqrtf(((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])));
 }
 
-size_t hs_view_pack(const struct hs_view *view, const struct hs_block *block, size_t from, size_t n, float *y, float *len,
-	size_t *index)
+size_t hs_view_pack(const struct hs_view *view, const struct hs_block *block, size_t from, size_t n, const uint8_t *leave,
+	float *y, float *len, size_t *index)
 {
 	const struct hs_space *s = view->space;
 	const size_t p = s->p;
 	size_t used = 0;
 	for (size_t i = from; i < from + n; i++) {
-		if (block->skip[i])
+		if (block->skip[i] || (leave && leave[i - from]))
 			continue;
 		const double inv = view->inv ? view->inv[block->first_row + i] : 1;
 		if (inv == 0)

@@ -54,9 +54,10 @@ void hs_view_row(const struct hs_view *view, const struct hs_block *block, size_
 void hs_view_memory_row(const struct hs_view *view, const void *x, size_t i, double *z);
 
 /* Usable rows from .. from+n-1 of a block as float32 working coordinates, their lengths and their places in the block;
- * returns how many. y has room for n x p, len and index for n. */
-size_t hs_view_pack(const struct hs_view *view, const struct hs_block *block, size_t from, size_t n, float *y, float *len,
-	size_t *index);
+ * returns how many. y has room for n x p, len and index for n. leave, when not NULL, has n entries: rows with a nonzero one are
+ * left out. */
+size_t hs_view_pack(const struct hs_view *view, const struct hs_block *block, size_t from, size_t n, const uint8_t *leave,
+	float *y, float *len, size_t *index);
 
 /* Bytes that hs_view_survey and hs_view_gather hold at their peak, at most. */
 double hs_view_bytes(double n_rows, size_t p, int threads);
