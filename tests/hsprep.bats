@@ -39,6 +39,7 @@ operations=(
 	'--background powerlaw:105:115' '--background line:105:115' '--background exponential:105:115' '--convert nm' '--resample 60'
 	'--resample 61,cubic' '--resample step=0.7,sum' '--poisson' '--subtract 3' '--divide gain.nxs' '--subtract cube.nxs'
 	'--multiply map.nxs' '--deconvolve rl:kernel.nxs,3'
+	'--deconvolve fourier-log:108' '--deconvolve fourier-ratio:kernel.nxs,2.5'
 )
 
 extras() {
@@ -395,7 +396,7 @@ assert np.array_equal(data(0)[~bad], data(1)[~bad])" || fails "$words"
 		'--smooth gaussian:0' '--smooth gaussian:2kg' '--smooth whittaker:-1' '--smooth lowess:3' '--derivative 0' '--derivative x' \
 		'--baseline poly' '--baseline poly:90' '--baseline als:1e4,2' '--baseline snip:0' '--baseline snip:4,x' '--baseline ball:-3' \
 		'--background powerlaw' '--background powerlaw:1:2' '--convert parsec' '--convert nm,none' '--resample 1' '--resample step=0' \
-		'--resample 40,best' '--deconvolve rl' '--deconvolve wiener:x,3' '--divide 0'; do
+		'--resample 40,best' '--deconvolve rl' '--deconvolve wiener:x,3' '--deconvolve fourier-log:9' '--divide 0'; do
 		# shellcheck disable=SC2086 # words
 		refuses 2 hsprep $words cube.nxs -o no.nxs || fails "$words"
 	done

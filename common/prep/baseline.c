@@ -49,8 +49,8 @@ static void project(const struct line *b, const double *y, double *z, double *c)
 	}
 }
 
-/* What is above the polynomial is cut down to it, until nothing much is (Lieber, Mahadevan-Jansen, Appl. Spectrosc. 57 (2003) 1363).
- * scratch: n + m */
+/* What is above the polynomial is cut down to it, until nothing much is (Lieber, Mahadevan-Jansen, Appl. Spectrosc. 57 (2003)
+ * 1363). scratch: n + m */
 static void cut_down(const struct line *b, const double *y, double *z, double *scratch)
 {
 	double *low = scratch, *c = scratch + b->n;
@@ -72,7 +72,8 @@ static void cut_down(const struct line *b, const double *y, double *z, double *s
 static int make_basis(struct line *b, const struct hs_axis *axis, struct hs_err *err)
 {
 	const size_t n = axis->n, m = b->m;
-	const double first = axis->value[0], last = axis->value[n - 1], middle = (first + last) / 2, half = n > 1 ? fabs(last - first) / 2 : 1;
+	const double first = axis->value[0], last = axis->value[n - 1], middle = (first + last) / 2;
+	const double half = n > 1 ? fabs(last - first) / 2 : 1;
 	double *r = hs_must_alloc(m * m, sizeof *r);
 	b->basis = hs_alloc(n, m * sizeof *b->basis, err);
 	for (size_t i = 0; b->basis && i < n; i++) {
@@ -87,8 +88,8 @@ static int make_basis(struct line *b, const struct hs_axis *axis, struct hs_err 
 
 /* ------------------------------------------------------------------ snip */
 
-/* A channel is at most the mean of the two p beside it, p falling from reach to 1 (Ryan and others, Nucl. Instrum. Methods B 34 (1988)
- * 396; Morhac and others, Nucl. Instrum. Methods A 401 (1997) 113). scratch: n */
+/* A channel is at most the mean of the two p beside it, p falling from reach to 1 (Ryan and others, Nucl. Instrum. Methods B 34
+ * (1988) 396; Morhac and others, Nucl. Instrum. Methods A 401 (1997) 113). scratch: n */
 static void snip(const struct line *b, const double *y, double *z, double *scratch)
 {
 	for (size_t i = 0; i < b->n; i++)
@@ -106,7 +107,7 @@ static void snip(const struct line *b, const double *y, double *z, double *scrat
 
 /* ------------------------------------------------------------------ rolling ball */
 
-/* out_i: the smallest (sign 1) or largest (-1) of in over i - reach .. i + reach. queue: n numbers of channels whose values ascend. */
+/* out_i: the smallest (sign 1) or largest (-1) of in over i - reach .. i + reach. queue: n numbers of channels, values ascending. */
 static void extreme(const double *in, double *out, size_t n, size_t reach, double sign, double *queue)
 {
 	size_t head = 0, tail = 0, next = 0;

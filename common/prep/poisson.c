@@ -66,4 +66,5 @@ static int open_poisson(struct hs_stage *stage, const struct hs_stage *before, c
 	return hs_stage_rows(stage, before, 0, scale, err);
 }
 
-const struct hs_op hs_op_poisson = { .name = "poisson", .help = "counts with even noise, by Keenan and Kotula", .open = open_poisson };
+const struct hs_op hs_op_poisson = { .name = "poisson", .help = "counts with even noise, by Keenan and Kotula",
+	.open = open_poisson };

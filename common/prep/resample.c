@@ -111,7 +111,7 @@ static int open_spline(struct hs_stage *stage, const struct hs_stage *before, do
 
 /* ------------------------------------------------------------------ shares of channels */
 
-/* Where channel i of ascending x begins: half way to the one before; the outermost are as wide as they are far from their neighbour.
+/* Where channel i of ascending x begins: half way to the one before; the outermost are as wide as they are far from the next.
  * edge(n) is where the last ends. */
 static double edge(const double *x, size_t n, size_t i)
 {
@@ -186,7 +186,8 @@ static int new_axis(const struct wish *w, const double *x, size_t n, struct hs_a
 		return hs_fail(err, HS_USAGE, "a step of %g does not go into %g %s%s", *step, high - low, axis->units,
 			steps > 1 << 24 ? " so often" : "");
 	const size_t n_new = (size_t)steps + (bins ? 0 : 1);
-	struct hs_axis a = hs_axis_uniform(axis->name, axis->units, axis->quantity, axis->kind, n_new, bins ? low + *step / 2 : low, *step);
+	const double first = bins ? low + *step / 2 : low;
+	struct hs_axis a = hs_axis_uniform(axis->name, axis->units, axis->quantity, axis->kind, n_new, first, *step);
 	hs_axis_release(axis);
 	*axis = a;
 	return 0;

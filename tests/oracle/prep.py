@@ -188,6 +188,26 @@ def sharpening(x):
     near("richardson-lucy", prep("x.nxs", "--deconvolve", "rl:kernel.nxs,7")[0], each(lambda y: richardson_lucy(y, kernel, 7), x), 1e-11)
 
 
+def scattering():
+    """Spectra made by the theory: j = z exp(s), plural = k j; what comes back is z s and k z."""
+    n, m = 600, 4096
+    e = 0.25 * np.arange(n) - 20
+    pad = lambda y: np.fft.fft(np.r_[y, np.zeros(m - n)])
+    back = lambda f: np.fft.ifft(f).real[:n]
+    z, s, k = 1e5 * np.exp(-(e / 0.5) ** 2), np.zeros(m), np.zeros(m)
+    loss = e[e > 6]
+    s[np.arange(80, n)[e[80:] > 6] - 80] = 0.03 * np.exp(-((loss - 14) / 2.5) ** 2) + 0.01 * np.exp(-((loss - 22) / 4) ** 2)
+    k[50:70] = np.linspace(1, 0, 20)
+    j, single = back(pad(z) * np.exp(np.fft.fft(s))), back(pad(z) * np.fft.fft(s))
+    calibration = "--calibrate", "energy=-20,0.25,eV"
+    load("low.nxs", j, "energy", *calibration)
+    load("cube.nxs", j * np.array([[[1.0]], [[3]]]), "y,x,energy", *calibration)
+    got = prep("cube.nxs", "--deconvolve", "fourier-log:3eV")[0]
+    near("fourier-log", got, np.stack([single, 3 * single])[:, None], 1e-6)
+    load("core.nxs", back(np.fft.fft(k) * pad(j)).reshape(1, 1, n), "y,x,energy", *calibration)
+    near("fourier-ratio", prep("core.nxs", "--deconvolve", "fourier-ratio:low.nxs,3eV")[0][0, 0], back(np.fft.fft(k) * pad(z)), 1e-6)
+
+
 def main():
     rng = np.random.default_rng(3)
     i = np.arange(N)
@@ -202,6 +222,7 @@ def main():
         backgrounds(counts)
         axes(x)
         sharpening(x)
+        scattering()
         os.chdir("/")
     print("1..%d" % count)
     return failures != 0
