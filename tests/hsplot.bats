@@ -156,6 +156,46 @@ grid() {
 	whole all.png && whole tree.png
 }
 
+@test "a fit: maps of all parameters, how they ended in words, examples as dots and lines" {
+	hsgen peaks -k 1 --size 16x12x64 -o scene.nxs
+	hsfit -m lorentzian+constant --noise poisson scene.nxs -o fit.nxs
+	gives 0 hsplot -n fit.nxs -o no.png
+	says "(9 panels)"
+	hsplot --terminal fit.nxs > fit.txt
+	local word
+	for word in 'fit (hsfit)' lorentzian_centre lorentzian_width lorentzian_height lorentzian_area constant_offset status converged 'worst: pixel' 'middle: pixel' 'best: pixel'; do
+		grep -qF "$word" fit.txt || fails "no '$word' in the preview"
+	done
+	hsplot fit.nxs -o fit.png && whole fit.png
+	# one parameter when it is chosen, or when something is asked that concerns one map
+	gives 0 hsplot -n -d lorentzian_width fit.nxs -o no.png
+	says "(1 panels)"
+	gives 0 hsplot -n --limits 0:5 fit.nxs -o no.png
+	says "(1 panels)"
+	hsplot -t -d status fit.nxs > status.txt
+	grep -q 'converged' status.txt
+}
+
+@test "a fit of alternatives, of a line and of one spectrum" {
+	hsgen peaks -k 1 --size 16x12x64 -o scene.nxs
+	hsfit -m 'lorentzian+constant | gaussian' scene.nxs -o models.nxs
+	hsplot -t -d best_labels models.nxs > best.txt
+	grep -q 'lorentzian+constant' best.txt
+	gives 0 hsplot -n models.nxs -o no.png
+	says "(15 panels)"
+	ours line 'data = np.array([100 * np.exp(-((np.arange(40) - 15 - i) / 4) ** 2) + 3 + np.cos(np.arange(40) * (i + 1)) for i in range(6)])
+axes = [("x", np.arange(6.), "nm", "SPACE"), ("energy", np.arange(40.), "eV", "SPECTRAL")]'
+	hsfit -m gaussian+constant line.nxs -o line_fit.nxs
+	hsplot -t line_fit.nxs > line.txt
+	grep -q 'gaussian_centre' line.txt && grep -q 'best: pixel' line.txt
+	ours one 'data = 100 * np.exp(-((np.arange(40) - 15) / 4) ** 2) + np.cos(np.arange(40))
+axes = [("energy", np.arange(40.), "eV", "SPECTRAL")]'
+	hsfit -m gaussian+constant one.nxs -o one_fit.nxs
+	gives 0 hsplot -n one_fit.nxs -o no.png
+	says "(1 panels)"
+	hsplot one_fit.nxs -o one.png && whole one.png
+}
+
 @test "every shape has a picture: line, frames, 4-D, complex, points, one pixel, one channel, nothing but NaN" {
 	local g energy='e = ("energy", np.linspace(280, 320, 9), "eV", "SPECTRAL")' point='p = ("point", np.arange(30), "1", "POINT_CLOUD")
 coords = [("x", np.arange(30) % 7 * 1., "nm", [0]), ("y", np.arange(30) // 7 * 1., "nm", [0])]'

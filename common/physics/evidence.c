@@ -136,8 +136,8 @@ int hs_examples_choose(struct hs_rowsource *rows, const struct hs_compound *mode
 	for (size_t k = 0; k < out->n; k++) {
 		const size_t place = out->n > 1 ? k * (m - 1) / (out->n - 1) : 0;
 		out->row[k] = r[place].row;
-		hs_str_addf(&text, "%s%s: pixel %zu, R2 %.3f", k ? "; " : "from worst to best: ", k ? "then" : "first", out->row[k],
-			fit->r2[out->row[k]]);
+		const char *which = k + 1 < out->n ? k ? "middle" : "worst" : "best";
+		hs_str_addf(&text, "%s%s: pixel %zu, R2 %.3f", k ? "; " : "", which, out->row[k], fit->r2[out->row[k]]);
 	}
 	out->text = hs_str_take(&text);
 	free(r);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "picture/fits.h"
 #include "factor/rank.h"
 
 enum { MOST_NAMES = 1000 };           /* of labels; beyond that nobody reads them */
@@ -125,17 +126,21 @@ int32_t *hs_panel_to_labels(struct hs_maker *m, const double *v, const uint8_t *
 	return label;
 }
 
-void hs_panel_labels(struct hs_maker *m, const char *title, const int32_t *label, const struct hs_axis *y,
+void hs_panel_labels(struct hs_maker *m, size_t signal, const char *title, const int32_t *label, const struct hs_axis *y,
 	const struct hs_axis *x, size_t n_labels)
 {
 	const size_t n = x->n * y->n;
-	const char **name = NULL;
+	size_t n_meant;
+	const char **name = NULL, **meaning = hs_meanings(m->plan, m->in, signal, &n_meant);
+	if (meaning && strstr(hs_in_signal(m->in, signal)->name, "label"))
+		n_labels = n_meant > n_labels ? n_meant : n_labels;   /* an alternative that is nowhere the best is an answer too */
 	for (size_t i = 0; i < n; i++)
 		n_labels = label[i] >= 0 && (size_t)label[i] >= n_labels ? (size_t)label[i] + 1 : n_labels;
 	if (n_labels && n_labels <= MOST_NAMES) {
 		name = hs_plan_keep(m->plan, hs_must_alloc(n_labels, sizeof *name));
 		for (size_t i = 0; i < n_labels; i++)
-			name[i] = hs_plan_keep(m->plan, hs_must_printf("%s %zu", m->s->quantity, i));
+			name[i] = i < n_meant && meaning[i] ? meaning[i] :
+				hs_plan_keep(m->plan, hs_must_printf("%s %zu", hs_in_signal(m->in, signal)->quantity, i));
 	}
 	struct hs_drawing *d = hs_plan_add(m->plan, HS_DRAWING_LABELS);
 	d->labels = (struct hs_labels){ .title = title, .label = label, .x = x, .y = y, .n_labels = n_labels, .name = name };

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "picture/cloud.h"
 #include "picture/companions.h"
+#include "picture/fits.h"
 #include "picture/panels.h"
 #include "picture/summary.h"
 
@@ -45,14 +46,18 @@ static enum form form_of(const struct hs_signal *s)
 	return s->axis[0].kind == HS_AXIS_POINT ? FORM_POINT_CUBE : s->axis[0].kind == HS_AXIS_CHANNEL ? FORM_CURVES : FORM_LINE;
 }
 
-static bool is_labels(const struct hs_signal *s)
+/* Maps of classes: labels, and codes that have meanings. */
+static bool is_labels(const struct hs_maker *m)
 {
-	return !hs_dtype_is_float(s->dtype) && !hs_dtype_is_complex(s->dtype) && strstr(s->name, "label");
+	const struct hs_signal *s = m->s;
+	size_t n;
+	return !hs_dtype_is_float(s->dtype) && !hs_dtype_is_complex(s->dtype) && (strstr(s->name, "label") ||
+		(s->rank <= 2 && hs_meanings(m->plan, m->in, m->signal, &n)));
 }
 
 static enum hs_show usual(const struct hs_maker *m, enum form form)
 {
-	if (is_labels(m->s))
+	if (is_labels(m))
 		return HS_SHOW_LABELS;
 	if (hs_is_variance(m->s))
 		return HS_SHOW_SCREE;
@@ -275,9 +280,9 @@ static int show_labels(struct hs_maker *m, enum form form, bool companions, stru
 				return -1;
 		} else if (one_row) {
 			m->plan->line = hs_axis_numbers("line", 1);
-			hs_panel_labels(m, NULL, label, &m->plan->line, &s->axis[0], n_labels);
+			hs_panel_labels(m, m->signal, NULL, label, &m->plan->line, &s->axis[0], n_labels);
 		} else {
-			hs_panel_labels(m, form == FORM_STACK ? hs_maker_places(m, 0, 1, m->chosen[i]) : NULL, label, &s->axis[s->rank - 2],
+			hs_panel_labels(m, m->signal, form == FORM_STACK ? hs_maker_places(m, 0, 1, m->chosen[i]) : NULL, label, &s->axis[s->rank - 2],
 				&s->axis[s->rank - 1], n_labels);
 		}
 	}
@@ -315,6 +320,8 @@ static int show(struct hs_maker *m, enum form form, struct hs_err *err)
 {
 	const bool free_choice = m->wish->show == HS_SHOW_AUTO;
 	const enum hs_show kind = free_choice ? usual(m, form) : m->wish->show;
+	if (hs_fit_is_shown(m))
+		return hs_fit_show(m, err);
 	if (m->wish->at && !(kind == HS_SHOW_CUBE || (kind == HS_SHOW_IMAGE && (form == FORM_CUBE || form == FORM_PATTERNS))))
 		return hs_fail(err, HS_USAGE, "--at: %s has no pixels with spectra", hs_in_path(m->in, m->signal));
 	if (m->wish->window && kind != HS_SHOW_CUBE && kind != HS_SHOW_CURVES && kind != HS_SHOW_IMAGE)

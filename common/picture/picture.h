@@ -6,6 +6,8 @@
  *	labels                          label map; beside it, in the same colours, the centroids and the dendrogram of the same step
  *	merges                          a dendrogram
  *	numbers tried                   their figures of merit, the chosen one marked
+ *	a fit                           maps of all parameters, of how it ended, and spectra with their fits (fits.h)
+ *	codes with meanings             as labels
  *	image, line scan                a map
  *	scattered points                coloured dots where they were measured
  * Complex values are shown by magnitude. Masked pixels and values that are not finite are "no value". Cubes are summed as
