@@ -9,6 +9,14 @@ readers() {
 	done
 }
 
+# must_say TOOL: what a tool has to be told besides its operands.
+must_say() {
+	case $1 in
+	hsfit) echo --model gaussian ;;
+	hsprep) echo --normalise area ;;
+	esac
+}
+
 # read_with STATUS FILE TEXT: each reader, with as many operands as it needs, refuses FILE.
 read_with() {
 	local tool n
@@ -18,7 +26,8 @@ read_with() {
 		local operands=()
 		while [ ${#operands[@]} -lt "$n" ]; do operands+=("$2"); done
 		# a regular file as standard output: nothing may be there afterwards
-		refuses "$1" sh -c 'tool=$1; shift; exec "$tool" "$@" > out' sh "$tool" "${operands[@]}" || fails "... $tool"
+		# shellcheck disable=SC2046 # options are several words
+		refuses "$1" sh -c 'tool=$1; shift; exec "$tool" "$@" > out' sh "$tool" $(must_say "$tool") "${operands[@]}" || fails "... $tool"
 		[[ $stderr == *"$3"* ]] || fails "$tool does not say '$3': $stderr"
 		[ ! -s out ] || fails "$tool wrote $(wc -c < out) bytes all the same"
 	done
@@ -159,7 +168,7 @@ values_are_checked() {
 	local tool
 	for tool in $(readers); do
 		[ "$tool" = hsload ] && continue
-		run sh -c "$tool foreign.h5 foreign.h5 2>&1 || $tool foreign.h5 2>&1"
+		run sh -c "$tool $(must_say "$tool") foreign.h5 foreign.h5 2>&1 || $tool $(must_say "$tool") foreign.h5 2>&1"
 		says hsload
 	done
 }
