@@ -11,7 +11,7 @@
 #include "math/vector.h"
 
 /* in units of kT: the distance of nodes, and how far they go: both leave errors of 1e-13 */
-#define SPACING 0.35
+#define SPACING 0.32
 #define REACH 33.0
 #define DEPTH M_PI_2
 #define COLD 1e-3             /* kT below this part of the modulation is none */
