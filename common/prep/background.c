@@ -140,4 +140,4 @@ static int open_background(struct hs_stage *stage, const struct hs_stage *before
 }
 
 const struct hs_op hs_op_background = { .name = "background", .metavar = "LAW:LO:HI",
-	.help = "powerlaw, exponential or line of a window, subtracted", .open = open_background };
+	.help = "powerlaw, exponential or line, subtracted", .open = open_background };

@@ -107,7 +107,7 @@ static void snip(const struct line *b, const double *y, double *z, double *scrat
 
 /* ------------------------------------------------------------------ rolling ball */
 
-/* out_i: the smallest (sign 1) or largest (-1) of in over i - reach .. i + reach. queue: n numbers of channels, values ascending. */
+/* out_i: the smallest (sign 1) or largest (-1) of in over i - reach .. i + reach. queue: n numbers of channels. */
 static void extreme(const double *in, double *out, size_t n, size_t reach, double sign, double *queue)
 {
 	size_t head = 0, tail = 0, next = 0;

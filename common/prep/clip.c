@@ -29,5 +29,5 @@ static int open_clip(struct hs_stage *stage, const struct hs_stage *before, cons
 	return hs_stage_rows(stage, before, 0, clip, err);
 }
 
-const struct hs_op hs_op_clip = { .name = "clip", .metavar = "LO:HI",
-	.help = "values outside become the nearer limit; 0: for none below", .open = open_clip };
+const struct hs_op hs_op_clip = { .name = "clip", .metavar = "LO:HI", .help = "values outside become the nearer limit",
+	.open = open_clip };

@@ -142,4 +142,4 @@ static int open_convert(struct hs_stage *stage, const struct hs_stage *before, c
 }
 
 const struct hs_op hs_op_convert = { .name = "convert", .metavar = "UNIT",
-	.help = "spectral axis in nm, eV, 1/cm, THz; UNIT,values: no densities", .open = open_convert };
+	.help = "spectral axis in nm, eV, 1/cm, THz; ,values: no densities", .open = open_convert };

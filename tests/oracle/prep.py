@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Operations on spectra against NumPy and SciPy: prep.py [BUILD]
 
-Makes cubes of float64, lets BUILD/hsload and BUILD/hsprep (default: build) work on them, and compares with savgol_filter, gradient,
-polyfit, CubicSpline, interp, sparse solutions of the penalised least squares, root finding for the likelihood, and a matrix of the
+Makes cubes of float64, lets BUILD/hsload and BUILD/hsprep (default: build) work on them, and compares with savgol_filter,
+gradient, polyfit, CubicSpline, interp, sparse solutions of the penalised least squares, root finding for the likelihood, and a matrix of the
 blurring. Exit status 0 agrees, 1 differs, 77 skipped."""
 import os
 import subprocess
@@ -133,7 +133,8 @@ def smoothing(x):
         near("savgol %d, %d" % (window, order), prep("x.nxs", "--smooth", "savgol:%d,%d" % (window, order))[0],
              scipy.signal.savgol_filter(x, window, order, mode="interp"))
     for d, window, order in (1, 7, 2), (2, 15, 4), (3, 21, 5), (4, 31, 4):
-        near("derivative %d by savgol %d, %d" % (d, window, order), prep("x.nxs", "--derivative", "%d,%d,%d" % (d, window, order))[0],
+        how = "%d,%d,%d" % (d, window, order)
+        near("derivative by savgol " + how, prep("x.nxs", "--derivative", how)[0],
              scipy.signal.savgol_filter(x, window, order, deriv=d, delta=0.5))
     near("first derivative", prep("x.nxs", "--derivative", "1")[0], np.gradient(x, E, axis=-1, edge_order=2), 1e-12)
     uneven, w = prep("x.nxs", "--convert", "nm,values", "--derivative", "1")
@@ -148,7 +149,8 @@ def smoothing(x):
 def baselines(x):
     t = np.linspace(-1, 1, N)
     for n in 0, 1, 5, 9:
-        near("poly %d" % n, prep("x.nxs", "--baseline", "poly:%d" % n)[0], each(lambda y: y - np.polyval(np.polyfit(t, y, n), t), x))
+        near("poly %d" % n, prep("x.nxs", "--baseline", "poly:%d" % n)[0],
+             each(lambda y: y - np.polyval(np.polyfit(t, y, n), t), x))
     near("als", prep("x.nxs", "--baseline", "als:1e5,0.02")[0], each(lambda y: als(y, 1e5, 0.02), x))
     near("arpls", prep("x.nxs", "--baseline", "arpls:1e5")[0], each(lambda y: arpls(y, 1e5), x))
     near("snip", prep("x.nxs", "--baseline", "snip:12")[0], each(lambda y: snip(y, 12), x), 1e-13)
@@ -185,7 +187,8 @@ def sharpening(x):
     kernel = np.exp(-np.arange(-6, 7) ** 2 / 8.0)
     kernel[7] += 0.3
     load("kernel.nxs", kernel, "energy", "--calibrate", "energy=0,0.5,eV")
-    near("richardson-lucy", prep("x.nxs", "--deconvolve", "rl:kernel.nxs,7")[0], each(lambda y: richardson_lucy(y, kernel, 7), x), 1e-11)
+    near("richardson-lucy", prep("x.nxs", "--deconvolve", "rl:kernel.nxs,7")[0],
+         each(lambda y: richardson_lucy(y, kernel, 7), x), 1e-11)
 
 
 def scattering():
@@ -205,7 +208,8 @@ def scattering():
     got = prep("cube.nxs", "--deconvolve", "fourier-log:3eV")[0]
     near("fourier-log", got, np.stack([single, 3 * single])[:, None], 1e-6)
     load("core.nxs", back(np.fft.fft(k) * pad(j)).reshape(1, 1, n), "y,x,energy", *calibration)
-    near("fourier-ratio", prep("core.nxs", "--deconvolve", "fourier-ratio:low.nxs,3eV")[0][0, 0], back(np.fft.fft(k) * pad(z)), 1e-6)
+    got = prep("core.nxs", "--deconvolve", "fourier-ratio:low.nxs,3eV")[0][0, 0]
+    near("fourier-ratio", got, back(np.fft.fft(k) * pad(z)), 1e-6)
 
 
 def main():
