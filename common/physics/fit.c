@@ -27,6 +27,14 @@ const char *hs_fit_name(const struct hs_compound *c, size_t i, const char **what
 	return own ? c->param[i].name : c->derived[i - c->n_params].name;
 }
 
+ptrdiff_t hs_fit_find(const struct hs_compound *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_params + c->n_derived; i++)
+		if (!strcmp(hs_fit_name(c, i, NULL), name))
+			return (ptrdiff_t)i;
+	return -1;
+}
+
 char *hs_fit_unit(const struct hs_compound *c, size_t i, const char *x_unit, const char *y_unit)
 {
 	if (i < c->n_params)
@@ -539,15 +547,35 @@ static size_t choose_again(const struct hs_fit *f, uint8_t *again, struct hs_err
 	return chosen;
 }
 
+/* Rows that were done in the sweep before and whose neighbours have not changed in it would end as they did: they are left out.
+ * Returns how many stay. */
+static size_t drop_settled(const struct job *j, const double *before, uint8_t *done, uint8_t *again)
+{
+	const struct hs_fit *f = j->fit;
+	const size_t width = f->n_params + f->n_derived, n_y = j->o->n_y, n_x = j->o->n_x;
+	size_t left = 0;
+	for (size_t i = 0; i < f->n_rows; i++) {
+		const size_t y = i / n_x, x = i % n_x,
+			     near[] = { y ? i - n_x : i, y + 1 < n_y ? i + n_x : i, x ? i - 1 : i, x + 1 < n_x ? i + 1 : i };
+		bool changed = !done[i];
+		for (size_t k = 0; again[i] && k < HS_LEN(near); k++)
+			changed |= near[k] != i && memcmp(before + near[k] * width, f->value + near[k] * width, width * sizeof *before) != 0;
+		done[i] = again[i];           /* what is left out is as good as done */
+		again[i] = again[i] && changed;
+		left += again[i];
+	}
+	return left;
+}
+
 static int sweep(struct job *j, struct hs_rowsource *rows, struct hs_err *err)
 {
 	struct hs_fit *f = j->fit;
 	const size_t width = f->n_params + f->n_derived;
-	uint8_t *again = hs_alloc(f->n_rows, 1, err);
+	uint8_t *again = hs_alloc(2 * f->n_rows, 1, err), *done = again ? again + f->n_rows : NULL;     /* done: in the sweep before */
 	double *before = again ? hs_alloc(f->n_rows * width, sizeof *before, err) : NULL;
 	int verdict = before ? 0 : -1;
 	for (size_t s = 0; verdict == 0 && s < j->o->sweeps && !(j->o->stop && j->o->stop(j->o->stop_ctx)); s++) {
-		if (!choose_again(f, again, err))
+		if (!choose_again(f, again, err) || !drop_settled(j, before, done, again))
 			break;
 		memcpy(before, f->value, f->n_rows * width * sizeof *before);
 		j->before = before;
