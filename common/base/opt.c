@@ -111,6 +111,12 @@ static int set(const struct hs_opt *o, const char *text, struct hs_err *err)
 	return hs_fail(err, HS_BUG, "option --%s has no kind", o->name);
 }
 
+/* A value that is the name of an option was forgotten: with = it can still be given. */
+static bool names_option(const struct hs_opt_table *table, size_t n_tables, const char *word)
+{
+	return hs_starts(word, "--") && find_name(table, n_tables, word + 2, strcspn(word + 2, "="));
+}
+
 /* "--name", "--name=value", "--no-name"; advances *i when the value is the next word. */
 static int parse_long(const struct hs_opt_table *table, size_t n_tables, int argc, char **argv, int *i, struct hs_err *err)
 {
@@ -126,7 +132,7 @@ static int parse_long(const struct hs_opt_table *table, size_t n_tables, int arg
 		return hs_fail(err, HS_USAGE, "unknown option '%.60s'", argv[*i]);
 	if (!wants_value(o) && equals)
 		return hs_fail(err, HS_USAGE, "--%s takes no value", o->name);
-	if (wants_value(o) && !equals && *i + 1 >= argc)
+	if (wants_value(o) && !equals && (*i + 1 >= argc || names_option(table, n_tables, argv[*i + 1])))
 		return hs_fail(err, HS_USAGE, "--%s needs a value", o->name);
 	const char *value = !wants_value(o) ? NULL : equals ? equals + 1 : argv[++*i];
 	return set(o, value, err) < 0 ? hs_err_prepend(err, "--%s", o->name) : 0;
@@ -143,7 +149,7 @@ static int parse_letters(const struct hs_opt_table *table, size_t n_tables, int 
 			set(o, NULL, err);
 			continue;
 		}
-		if (!p[1] && *i + 1 >= argc)
+		if (!p[1] && (*i + 1 >= argc || names_option(table, n_tables, argv[*i + 1])))
 			return hs_fail(err, HS_USAGE, "-%c needs a value", *p);
 		const char *value = p[1] ? p + 1 : argv[++*i];
 		return set(o, value, err) < 0 ? hs_err_prepend(err, "-%c", o->letter) : 0;

@@ -2,6 +2,7 @@
 #include "base/opt.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -91,7 +92,8 @@ static void test_refusals(void)
 	static const char *const line[][4] = { { "--nothing" }, { "-x" }, { "-n" }, { "--count" }, { "--count=" }, { "-n", "0" },
 		{ "-n", "101" }, { "-n", "7x" }, { "-n", "-1" }, { "-r", "1.01" }, { "-r", "nan" }, { "-c", "four" },
 		{ "-c", "" }, { "-c", "o" }, { "--flag=1" }, { "--memory", "1q" }, { "--deadline", "-1" }, { "-k", "0" },
-		{ "-k", "automatic" }, { "--no-count", "3" }, { "--cou", "3" }, { "-fx" } };
+		{ "-k", "automatic" }, { "--no-count", "3" }, { "--cou", "3" }, { "-fx" },
+		{ "--count", "--flag" }, { "-n", "--count=3" } };
 	for (size_t i = 0; i < HS_LEN(line); i++) {
 		struct params p = { 0 };
 		struct hs_err err;
@@ -137,11 +139,32 @@ static void test_table(void)
 	}
 }
 
+/* Operations: all that were said, in order, and each remembers its place. */
+static void test_said(void)
+{
+	struct hs_opt_said said = { 0 };
+	const struct hs_opt row[] = { HS_OPT_SAID(0, "crop", &said, "AXIS=LO:HI", "a part"), HS_OPT_SAID('d', "despike", &said, NULL, "spikes") };
+	const struct hs_opt_table table[2] = { { row, HS_LEN(row) }, { NULL, 0 } };
+	char *argv[] = { (char[]){ "tool" }, (char[]){ "--crop" }, (char[]){ "x=1:2" }, (char[]){ "-d" }, (char[]){ "--crop=y=3:4" }, NULL };
+	struct hs_err err = { 0 };
+	struct hs_str crop = { 0 }, despike = { 0 };
+	size_t n;
+	tap_ok(hs_opt_parse(table, 2, 5, argv, &n, &err) == 0 && said.n == 3, "three operations are said %s", err.text);
+	tap_ok(said.item[0].option == &row[0] && said.item[1].option == &row[1] && said.item[2].option == &row[0] &&
+		!strcmp(said.item[0].value, "x=1:2") && !said.item[1].value && !strcmp(said.item[2].value, "y=3:4"), "in their order");
+	tap_ok(hs_opt_value(&row[0], &crop) && !strcmp(hs_str_get(&crop), "1 x=1:2, 3 y=3:4") && hs_opt_value(&row[1], &despike) &&
+		!strcmp(hs_str_get(&despike), "2"), "the record has their places: %s; %s", hs_str_get(&crop), hs_str_get(&despike));
+	hs_str_release(&crop);
+	hs_str_release(&despike);
+	free(said.item);
+}
+
 int main(void)
 {
 	test_spellings();
 	test_values();
 	test_refusals();
 	test_table();
+	test_said();
 	return tap_done();
 }
