@@ -18,7 +18,7 @@
 #define ARC_STEP 0.05
 #define ARC_END 3.2
 
-enum { CHUNK = 256 };
+enum { CHUNK = 256, MOST_PLACES = 32768 };   /* points at a time; places of a lattice for them, half of what is held */
 
 struct weight { double re, im; };
 
@@ -101,7 +101,7 @@ static void choose_lattice(const struct hs_broadening *b, const struct hs_grid *
 	r->depth = DEPTH * b->kt;
 	r->step = wanted;
 	r->fraction = r->stride = 1;
-	if (!(fraction < nodes && stride < 0.5 * (double)g->n) || !equal_steps(g, step))
+	if (!(fraction < nodes && stride < 0.5 * (double)g->n && nodes * stride < MOST_PLACES) || !equal_steps(g, step))
 		return;
 	r->shared = true;
 	r->fraction = (size_t)fraction;
@@ -232,6 +232,13 @@ static void sum_each(const struct rule *r, const struct hs_grid *g, double centr
 	}
 }
 
+/* Points at a time: at least as many as the nodes reach, as what lies around them is evaluated for each chunk. */
+static size_t chunk_of(const struct rule *r, size_t around, size_t n)
+{
+	const size_t room = MOST_PLACES / r->fraction, chunk = room < CHUNK ? room : CHUNK, wanted = chunk > around ? chunk : around;
+	return wanted < n ? wanted : n;
+}
+
 static bool usable(const struct hs_broadening *b, double centre)
 {
 	return b->kt >= 0 && b->modulation >= 0 && isfinite(b->kt) && isfinite(b->modulation) && isfinite(centre);
@@ -245,8 +252,7 @@ bool hs_broaden(const struct hs_broadening *b, const struct hs_grid *g, double c
 	struct table t;
 	if (!usable(b, centre) || !make_rule(b, g, &r, &err))
 		return false;
-	const size_t around = r.shared ? (r.n - 1) * r.stride / r.fraction + 1 : 0, chunk = around > CHUNK ? around : CHUNK,
-		     most = chunk < g->n ? chunk : g->n;
+	const size_t around = r.shared ? (r.n - 1) * r.stride / r.fraction + 1 : 0, most = chunk_of(&r, around, g->n);
 	const bool good = make_table(&t, r.fraction, most + around, density->n, &err);
 	for (size_t i = 0; good && i < g->n; i++) {
 		for (size_t c = 0; c < density->n; c++)
