@@ -12,7 +12,7 @@
 #include "math/par.h"
 #include "math/vector.h"
 
-enum { STRIP = 32, ROBUST_ROUNDS = 10 };
+enum { STRIP = 32, ROBUST_ROUNDS = 20 };
 #define OUTLYING 6.0
 #define TUKEY 4.685
 #define MAD_TO_SIGMA 1.4826
@@ -25,14 +25,6 @@ const char *hs_fit_name(const struct hs_compound *c, size_t i, const char **what
 	if (what)
 		*what = own ? c->param[i].spec->what : c->derived[i - c->n_params].spec->what;
 	return own ? c->param[i].name : c->derived[i - c->n_params].name;
-}
-
-ptrdiff_t hs_fit_find(const struct hs_compound *c, const char *name)
-{
-	for (size_t i = 0; i < c->n_params + c->n_derived; i++)
-		if (!strcmp(hs_fit_name(c, i, NULL), name))
-			return (ptrdiff_t)i;
-	return -1;
 }
 
 char *hs_fit_unit(const struct hs_compound *c, size_t i, const char *x_unit, const char *y_unit)
@@ -175,22 +167,27 @@ static bool reweigh(const struct job *j, struct bench *b, const double *m)
 }
 
 /* s^2 for the covariance from Tukey's weights w in place of 1: with u the residual over c sigma, s = 1 - u^2 = sqrt w and
- * psi = w r, it is mean(w) sum psi^2 / (n - k) / mean(psi')^2 (Huber, Robust Statistics, Wiley (1981), eq. 7.6.6), as H holds w. */
+ * psi = w r, it is K^2 mean(w) sum psi^2 / (n - k) / mean(psi')^2, K = 1 + k/n var(psi') / mean(psi')^2, as H holds w (Huber,
+ * Robust Statistics, Wiley (1981), eq. 7.6.6). */
 static double robust_scale(const struct job *j, const struct bench *b, size_t n_free)
 {
-	const double *m = hs_lm_model(b->lm);
-	double n = 0, w = 0, psi = 0, slope = 0;
+	const double *m = hs_lm_model(b->lm), k = (double)n_free;
+	double n = 0, w = 0, psi = 0, slope = 0, slope2 = 0;
 	for (size_t i = 0; i < j->n_values; i++) {
 		if (!counts(j, i))
 			continue;
 		const double given = j->o->weight ? j->o->weight[i % j->o->grid.n] : 1, s = sqrt(b->weight[i] / given),
-			     r = s * s * (b->y[i] - m[i]);
+			     r = s * s * (b->y[i] - m[i]), t = s * (5 * s - 4);
 		n++;
 		w += s * s;
 		psi += given * r * r;
-		slope += s * (5 * s - 4);
+		slope += t;
+		slope2 += t * t;
 	}
-	return n > (double)n_free && slope > 0 ? w * n * psi / ((n - (double)n_free) * slope * slope) : NAN;
+	if (!(n > k) || !(slope > 0))
+		return NAN;
+	const double mean = slope / n, bias = 1 + k / n * (slope2 / n - mean * mean) / (mean * mean);
+	return bias * bias * w / n * psi / (n - k) / (mean * mean);
 }
 
 /* Tukey's weights already where it begins: a plain fit would be drawn to the spikes and never leave them. */
@@ -227,9 +224,9 @@ static void descend(const struct job *j, struct bench *b, struct outcome *out)
 	hs_lm_run(b->lm, &problem, b->y, tukey ? b->weight : weigh(j, b), q, &out->lm);
 	double last = INFINITY;
 	for (int round = 0; o->robust && out->lm.status <= HS_LM_STUCK && round < ROBUST_ROUNDS; round++) {
-		if (fabs(out->lm.squares - last) <= 1e-8 * last || !reweigh(j, b, hs_lm_model(b->lm)))
+		if (fabs(out->lm.cost - last) <= 1e-8 * last || !reweigh(j, b, hs_lm_model(b->lm)))
 			break;
-		last = out->lm.squares;
+		last = out->lm.cost;
 		tukey = true;
 		hs_lm_run(b->lm, &problem, b->y, b->weight, q, &out->lm);
 	}
@@ -247,6 +244,8 @@ static void descend(const struct job *j, struct bench *b, struct outcome *out)
 	const double free_data = (double)out->lm.n_data - (double)out->lm.n_free;
 	out->scale = o->noise != HS_FIT_EQUAL ? 1 : tukey ? robust_scale(j, b, out->lm.n_free) : free_data > 0 ?
 		out->lm.cost / free_data : NAN;
+	if (tukey && isnan(out->scale) && out->status == HS_FIT_CONVERGED)
+		out->status = HS_FIT_SINGULAR;        /* too few points count to say how well */
 	out->merit = o->robust ? median_residual(j, b, hs_lm_model(b->lm)) : out->lm.cost;
 }
 
