@@ -211,6 +211,25 @@ static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struc
 
 /* ------------------------------------------------------------------ results */
 
+/* Responses along a sweep, where the model has them. */
+static int put_loops(struct hs_out *out, const struct hs_pixels *px, const struct outcome *o, size_t m, struct hs_err *err)
+{
+	const struct candidate *c = &o->candidate[m];
+	const size_t width = c->fit.n_params + c->fit.n_derived;
+	size_t re = 0, im = 0;
+	while (re < width && strcmp(hs_fit_name(&c->model, re, NULL), "in_phase"))
+		re++;
+	while (im < width && strcmp(hs_fit_name(&c->model, im, NULL), "quadrature"))
+		im++;
+	if (re == width || im == width)
+		return 0;
+	char *name = full_name(o, m, "loops"), *unit = hs_fit_unit(&c->model, re, o->grid.x_unit, o->grid.y_unit);
+	const int verdict = hs_loops_put(out, px, name, unit, c->fit.value + re, c->fit.value + im, width, err);
+	free(name);
+	free(unit);
+	return verdict;
+}
+
 static int put_candidate(struct hs_out *out, const struct hs_pixels *px, const struct outcome *o, size_t m, struct hs_err *err)
 {
 	const struct candidate *c = &o->candidate[m];
@@ -234,9 +253,9 @@ static int put_candidate(struct hs_out *out, const struct hs_pixels *px, const s
 		free(name);
 		free(unit);
 	}
-	char *status = full_name(o, m, "status"), *covariance = full_name(o, m, "covariance"), *loops = full_name(o, m, "loops");
+	char *status = full_name(o, m, "status"), *covariance = full_name(o, m, "covariance");
 	if (verdict == 0)
-		verdict = hs_loops_put(out, px, loops, &c->model, f, err);
+		verdict = put_loops(out, px, o, m, err);
 	if (verdict == 0)
 		verdict = hs_maps_put_codes(out, px, status, "status", HS_U8, f->status, "0 1 2 3 4 5 6 7", HS_FIT_STATUS_WORDS, NULL, err);
 	if (verdict == 0 && f->covariance)
@@ -244,7 +263,6 @@ static int put_candidate(struct hs_out *out, const struct hs_pixels *px, const s
 			"of the parameters in the order of their names in the model", err);
 	free(status);
 	free(covariance);
-	free(loops);
 	return verdict;
 }
 

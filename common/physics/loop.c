@@ -244,11 +244,12 @@ static double reached(double part, double place, double low, double high, double
 	return place + z * g;
 }
 
-enum { POSITIVE, NEGATIVE, IMPRINT, REMANENT_POSITIVE, REMANENT_NEGATIVE, SWITCHABLE, WORK, NUCLEATION_POSITIVE, NUCLEATION_NEGATIVE,
-	N_DERIVED };
+enum { POSITIVE, NEGATIVE, IMPRINT, REMANENT_POSITIVE, REMANENT_NEGATIVE, SWITCHABLE, WORK, NUCLEATION_POSITIVE,
+	NUCLEATION_NEGATIVE, N_DERIVED };
 
 /* Where the branches have switched by a part, into rows `rising` and `falling`. */
-static void switched(const double *q, double part_rising, double part_falling, size_t rising, size_t falling, double *d, double *dd)
+static void switched(const double *q, double part_rising, double part_falling, size_t rising, size_t falling, double *d,
+	double *dd)
 {
 	d[rising] = reached(part_rising, q[V_RISING], q[RISING_LOW], q[RISING_HIGH], &dd[rising * N_PARAMS + RISING_LOW],
 		&dd[rising * N_PARAMS + RISING_HIGH]);
@@ -302,7 +303,8 @@ static void derive(const struct hs_grid *g, const double *q, double *d, double *
 #define WIDTH .unit_of = HS_OF_X, .low = 0, .high = INFINITY, .usual = NAN
 
 static const struct hs_param_spec param[N_PARAMS] = {
-	[OFFSET] = { .name = "offset", .what = "level before the rising branch has switched, at zero bias", .unit_of = HS_OF_Y, .linear = true, FREE },
+	[OFFSET] = { .name = "offset", .what = "level before the rising branch has switched, at zero bias", .unit_of = HS_OF_Y,
+		.linear = true, FREE },
 	[HEIGHT] = { .name = "height", .what = "distance of the two levels", .unit_of = HS_OF_Y, .linear = true, FREE },
 	[V_RISING] = { .name = "bias_rising", .what = "bias where the rising branch switches", .unit_of = HS_OF_X, FREE },
 	[V_FALLING] = { .name = "bias_falling", .what = "bias where the falling branch switches", .unit_of = HS_OF_X, FREE },
@@ -319,14 +321,17 @@ static const struct hs_derived_spec derived[N_DERIVED] = {
 	[IMPRINT] = { .name = "imprint", .what = "mean of the coercive biases", .unit_of = HS_OF_X },
 	[REMANENT_POSITIVE] = { .name = "remanent_positive", .what = "falling branch at zero bias", .unit_of = HS_OF_Y },
 	[REMANENT_NEGATIVE] = { .name = "remanent_negative", .what = "rising branch at zero bias", .unit_of = HS_OF_Y },
-	[SWITCHABLE] = { .name = "switchable", .what = "switchable polarisation: difference of the remanent ones", .unit_of = HS_OF_Y },
+	[SWITCHABLE] = { .name = "switchable", .what = "switchable polarisation: difference of the remanent ones",
+		.unit_of = HS_OF_Y },
 	[WORK] = { .name = "work", .what = "work of switching: area between the branches", .unit_of = HS_OF_AREA },
-	[NUCLEATION_POSITIVE] = { .name = "nucleation_positive", .what = "bias where 3 % of the rising branch have switched", .unit_of = HS_OF_X },
-	[NUCLEATION_NEGATIVE] = { .name = "nucleation_negative", .what = "bias where 3 % of the falling branch have switched", .unit_of = HS_OF_X },
+	[NUCLEATION_POSITIVE] = { .name = "nucleation_positive", .what = "bias where 3 % of the rising branch have switched",
+		.unit_of = HS_OF_X },
+	[NUCLEATION_NEGATIVE] = { .name = "nucleation_negative", .what = "bias where 3 % of the falling branch have switched",
+		.unit_of = HS_OF_X },
 };
 
-const struct hs_model hs_model_loop = { .name = "loop", .what = "a hysteresis loop of piezoresponse, over a bias that goes up and down",
-	.formula = "offset + height S(x) + slope x, S = (g erf((x - bias) / g) + low) / (low + high), g = low below and high above the bias, "
-		   "for the rising and the falling branch",
-	.source = "Jesse, Lee, Kalinin, Rev. Sci. Instrum. 77 (2006) 073702", .sweep = HS_BOTH_WAYS, .n_params = N_PARAMS, .param = param, .eval = eval,
-	.guess = guess, .limits = limits, .n_derived = N_DERIVED, .derived = derived, .derive = derive };
+const struct hs_model hs_model_loop = { .name = "loop", .what = "a hysteresis loop of piezoresponse, over a bias up and down",
+	.formula = "offset + height S(x) + slope x, S = (g erf((x - bias) / g) + low) / (low + high), g = low below and high above "
+		   "the bias, for the rising and the falling branch",
+	.source = "Jesse, Lee, Kalinin, Rev. Sci. Instrum. 77 (2006) 073702", .sweep = HS_BOTH_WAYS, .n_params = N_PARAMS,
+	.param = param, .eval = eval, .guess = guess, .limits = limits, .n_derived = N_DERIVED, .derived = derived, .derive = derive };

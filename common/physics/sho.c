@@ -29,7 +29,8 @@ static struct band band_of(const struct hs_grid *g)
 }
 
 /* The loop over points has no branch and no sum, so that it runs on vectors. */
-HS_WIDE static void respond(const double *restrict x, size_t n, const double *restrict p, const struct band *band, double *restrict y)
+HS_WIDE static void respond(const double *restrict x, size_t n, const double *restrict p, const struct band *band,
+	double *restrict y)
 {
 	const double a = p[RE], b = p[IM], d = band->middle + band->half * p[PLACE], c = p[LOSS], by = band->by;
 #pragma omp simd
@@ -40,10 +41,10 @@ HS_WIDE static void respond(const double *restrict x, size_t n, const double *re
 	}
 }
 
-HS_WIDE static void respond_with_derivatives(const double *restrict x, size_t n, const double *restrict p, const struct band *band,
-	double *restrict y, double *restrict dy)
+HS_WIDE static void respond_with_derivatives(const double *restrict x, size_t n, const double *restrict p,
+	const struct band *band, double *restrict y, double *restrict dy)
 {
-	const double a = p[RE], b = p[IM], d = band->middle + band->half * p[PLACE], c = p[LOSS], by = band->by, half = band->half;
+	const double a = p[RE], b = p[IM], half = band->half, d = band->middle + half * p[PLACE], c = p[LOSS], by = band->by;
 	double *restrict da = dy, *restrict db = dy + 2 * n, *restrict dt = dy + 4 * n, *restrict dc = dy + 6 * n;
 #pragma omp simd
 	for (size_t i = 0; i < n; i++) {
@@ -99,8 +100,8 @@ enum { S_1, S_R, S_UI, S_I, S_UR, S_FF, S_UUFF, S_UUR, S_UUI, N_SUMS };
 	} while (0)
 
 /* Over all points, values times `scale`. weight: of the real parts, or NULL. d < 0: no weights 1 / |D|^2 yet. */
-HS_WIDE static void add_up(const struct hs_grid *g, const double *y, const double *weight, double by, double scale, double d, double c,
-	double *sum)
+HS_WIDE static void add_up(const struct hs_grid *g, const double *y, const double *weight, double by, double scale, double d,
+	double c, double *sum)
 {
 	const size_t n = g->n;
 	lanes s[N_SUMS] = { 0 };
@@ -248,7 +249,7 @@ static const struct hs_derived_spec derived[] = {
 
 const struct hs_model hs_model_sho = { .name = "sho", .what = "the complex response of a damped resonator, band excitation",
 	.formula = "amplitude exp(i phase) frequency^2 / (x^2 - i x frequency / quality - frequency^2)",
-	.source = "Jesse, Kalinin, Proksch, Baddorf, Rodriguez, Nanotechnology 18 (2007) 435503; start: Sanathanan, Koerner, IEEE Trans. "
-		  "Autom. Control 8 (1963) 56",
+	.source = "Jesse, Kalinin, Proksch, Baddorf, Rodriguez, Nanotechnology 18 (2007) 435503; start: Sanathanan, Koerner, "
+		  "IEEE Trans. Autom. Control 8 (1963) 56",
 	.is_complex = true, .n_params = 4, .param = param, .eval = eval, .guess = guess, .physical = physical, .internal = internal,
 	.n_derived = 2, .derived = derived, .derive = derive };

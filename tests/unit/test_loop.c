@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "math/par.h"
 #include "physics/fit.h"
-#include "physics/project.h"
+#include "math/project.h"
 #include "tap.h"
 
 enum { STEPS = 64, N_PARAMS = 9, MOST = 4096 };
@@ -104,7 +104,8 @@ static void definitions(void)
 		worst[IMPRINT] = fmax(worst[IMPRINT], fabs(0.5 * (d[0] + d[1]) - d[IMPRINT - N_PARAMS]));
 	}
 	tap_ok(worst[WORK] < 1e-4, "the work of switching is the area between the branches, to %.1e", worst[WORK]);
-	tap_ok(worst[POSITIVE] < 1e-9 && worst[NEGATIVE] < 1e-9, "half of a branch has switched at its coercive bias, to %.1e", worst[POSITIVE]);
+	tap_ok(worst[POSITIVE] < 1e-9 && worst[NEGATIVE] < 1e-9, "half of a branch has switched at its coercive bias, to %.1e",
+		worst[POSITIVE]);
 	tap_ok(worst[NUCLEATION_POSITIVE] < 1e-9 && worst[NUCLEATION_NEGATIVE] < 1e-9, "3 %% have at nucleation, to %.1e",
 		worst[NUCLEATION_POSITIVE]);
 	tap_ok(worst[REMANENT_POSITIVE] < 1e-6 && worst[REMANENT_NEGATIVE] < 1e-6 && worst[SWITCHABLE] < 1e-6 && worst[IMPRINT] < 1e-12,
@@ -177,7 +178,8 @@ static void sweeps(void)
 			off = 0;
 		for (size_t j = 0; f.n_rows && j < N_PARAMS; j++)
 			off = fmax(off, fabs(f.value[j] - q[j]));
-		tap_ok(off < 1e-8 && f.status[0] == HS_FIT_CONVERGED, "sweep %d: found to %.1e, status %d", kind, off, f.n_rows ? f.status[0] : -1);
+		tap_ok(off < 1e-8 && f.status[0] == HS_FIT_CONVERGED, "sweep %d: found to %.1e, status %d", kind, off,
+			f.n_rows ? f.status[0] : -1);
 		hs_fit_release(&f);
 	}
 	double x[STEPS], y[STEPS];
@@ -186,7 +188,8 @@ static void sweeps(void)
 		x[i] = i;
 		y[i] = tanh(0.1 * (i - 20));
 	}
-	tap_ok(fit(x, STEPS, y, 1, NULL, &f) && f.status[0] == HS_FIT_NO_START && isnan(f.value[0]), "an axis that does not turn has no loop");
+	tap_ok(fit(x, STEPS, y, 1, NULL, &f) && f.status[0] == HS_FIT_NO_START && isnan(f.value[0]),
+		"an axis that does not turn has no loop");
 	hs_fit_release(&f);
 }
 

@@ -169,14 +169,16 @@ static void flags(void)
 /* Edges of the band and extreme quality factors, found exactly. */
 static void range(void)
 {
-	static const double at[][N_PARAMS] = { { 1, 301e3, 100, 1 }, { 1, 399e3, 100, -3 }, { 1e-12, 350e3, 3, 0.2 }, { 1e9, 350.3e3, 5000, 2 } };
+	static const double at[][N_PARAMS] = { { 1, 301e3, 100, 1 }, { 1, 399e3, 100, -3 }, { 1e-12, 350e3, 3, 0.2 },
+		{ 1e9, 350.3e3, 5000, 2 } };
 	for (size_t i = 0; i < HS_LEN(at); i++) {
 		struct hs_fit f = { 0 };
 		double off = INFINITY;
 		one(at[i], &f);
 		for (int a = 0; f.n_rows && a < N_PARAMS; a++)
 			off = fmax(a ? off : 0, fabs(f.value[a] - at[i][a]) / fabs(at[i][a]));
-		tap_ok(off < 1e-8 && f.status[0] == HS_FIT_CONVERGED, "frequency %g, quality %g: found to %.1e", at[i][FREQUENCY], at[i][QUALITY], off);
+		tap_ok(off < 1e-8 && f.status[0] == HS_FIT_CONVERGED, "frequency %g, quality %g: found to %.1e", at[i][FREQUENCY],
+			at[i][QUALITY], off);
 		hs_fit_release(&f);
 	}
 }
@@ -184,15 +186,17 @@ static void range(void)
 static void threads(void)
 {
 	enum { N = 3000 };
-	double *truth = hs_must_alloc(N, N_PARAMS * sizeof *truth), *noise = hs_must_alloc(N, sizeof *noise), *rows = spectra(N, 3, truth, noise);
+	double *truth = hs_must_alloc(N, N_PARAMS * sizeof *truth), *noise = hs_must_alloc(N, sizeof *noise),
+	       *rows = spectra(N, 3, truth, noise);
 	struct hs_fit a = { 0 }, b = { 0 };
 	hs_par_set_threads(1);
 	bool same = fit(rows, N, &a);
 	hs_par_set_threads(3);
 	same = same && fit(rows, N, &b);
 	const size_t width = a.n_params + a.n_derived;
-	tap_ok(same && !memcmp(a.value, b.value, N * width * sizeof *a.value) && !memcmp(a.sigma, b.sigma, N * width * sizeof *a.sigma) &&
-		!memcmp(a.status, b.status, N), "the same bits by one and three threads");
+	tap_ok(same && !memcmp(a.value, b.value, N * width * sizeof *a.value) &&
+		!memcmp(a.sigma, b.sigma, N * width * sizeof *a.sigma) && !memcmp(a.status, b.status, N),
+		"the same bits by one and three threads");
 	hs_par_set_threads(1);
 	hs_fit_release(&a);
 	hs_fit_release(&b);
@@ -203,7 +207,8 @@ static void threads(void)
 
 static void speed(size_t n)
 {
-	double *truth = hs_must_alloc(n, N_PARAMS * sizeof *truth), *noise = hs_must_alloc(n, sizeof *noise), *rows = spectra(n, 30, truth, noise);
+	double *truth = hs_must_alloc(n, N_PARAMS * sizeof *truth), *noise = hs_must_alloc(n, sizeof *noise),
+	       *rows = spectra(n, 30, truth, noise);
 	struct hs_fit f = { 0 };
 	const double from = hs_cpu_s();
 	const bool good = fit(rows, n, &f);
@@ -211,7 +216,8 @@ static void speed(size_t n)
 	size_t steps = 0;
 	for (size_t i = 0; good && i < n; i++)
 		steps += f.n_iter[i];
-	printf("# %zu spectra of %d bins in %.3f s: %.0f a second, %.2f steps each\n", n, BINS, took, (double)n / took, (double)steps / (double)n);
+	printf("# %zu spectra of %d bins in %.3f s: %.0f a second, %.2f steps each\n", n, BINS, took, (double)n / took,
+		(double)steps / (double)n);
 	hs_fit_release(&f);
 	free(rows);
 	free(noise);

@@ -1,4 +1,4 @@
-#include "physics/project.h"
+#include "math/project.h"
 
 #include <math.h>
 #include <stdbool.h>
