@@ -149,7 +149,8 @@ static int on_top_of_earlier(struct params *p, struct hs_pca_how how, struct hs_
 }
 
 /* All tests, when somebody asks for them: they look at all eigenvalues in pairs, which costs as much as finding these. */
-static int test_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a, struct hs_err *err)
+static int test_rank(const struct params *p, const struct hs_run *run, struct hs_pixels *px, struct analysis *a,
+	struct hs_err *err)
 {
 	struct hs_ranks *r = &a->ranks;
 	const struct hs_pca *pca = &a->pca;
@@ -275,7 +276,8 @@ static int write_results(struct hs_run *run, struct hs_out *out, const struct hs
 	const struct params *p = run->tool->params;
 	const struct analysis *a = result;
 	const struct hs_components c = { .pca = &a->pca, .k = a->k, .rows = a->rows, .with_scores = !p->no_scores,
-		.denoise = p->denoise, .sigma = a->k == a->pca.n_comp ? a->likely.sigma : NULL, .weight = a->robust.weight, .ranks = a->tested ? &a->ranks : NULL,
+		.denoise = p->denoise, .sigma = a->k == a->pca.n_comp ? a->likely.sigma : NULL, .weight = a->robust.weight,
+			.ranks = a->tested ? &a->ranks : NULL,
 		.n_batches = a->earlier.n_batches, .batch = a->earlier.batch };
 	return hs_components_put(out, px, &c, err);
 }

@@ -132,8 +132,8 @@ static void add_coords(const struct hs_pixels *px, struct hs_signal *s, size_t s
 	}
 }
 
-/* Two pixel dimensions make an image; fewer a curve or points. When the innermost of them is a sweep, results over it are spectra:
- * amplitudes of band excitation over the bias are loops. */
+/* Two pixel dimensions make an image; fewer a curve or points. When the innermost of them is a sweep, results over it are
+ * spectra: amplitudes of band excitation over the bias are loops. */
 static size_t picture_rank(const struct hs_pixels *px)
 {
 	const bool sweeps = px->n_nav && px->signal->axis[px->nav[px->n_nav - 1]].kind == HS_AXIS_SPECTRAL;

@@ -48,8 +48,8 @@ double hs_centres_bytes(size_t p, size_t n);
 void hs_centres_set(struct hs_centres *centres, size_t at, const double *exact);
 
 /* For the n rows in scratch, of which s->dot holds the products with all centres: the nearest of centres first .. first+k-1
- * in s->nearest (less first), an upper bound of |z - c|^2 - |z|^2 in s->bound, a lower one for all other centres in s->second, and
- * in s->rivals how many centres cannot be told from the nearest: where that is not 1, hs_nearest_exact must say. */
+ * in s->nearest (less first), an upper bound of |z - c|^2 - |z|^2 in s->bound, a lower one for all other centres in s->second,
+ * and in s->rivals how many centres cannot be told from the nearest: where that is not 1, hs_nearest_exact must say. */
 void hs_nearest_bounded(const struct hs_centres *centres, size_t first, size_t k, struct hs_scratch *s, size_t n);
 
 /* Row i of the chunk, z in float64: the nearest, by measuring all rivals. */

@@ -1,6 +1,7 @@
 /* How it works. The bounds of distance.h say for most rows of a block which centre is nearest; the rest are measured in
  * float64. A row whose centre is nearer by more than the centres have moved since keeps its label without being looked at
- * (Hamerly, SDM 2010, 130, with one bound a row: the margin). What a block changes, the rows that moved and their sums, is a partial; partials merge in the fixed tree. */
+ * (Hamerly, SDM 2010, 130, with one bound a row: the margin). What a block changes, the rows that moved and their sums, is a
+ * partial; partials merge in the fixed tree. */
 #include "cluster/lloyd.h"
 
 #include <math.h>

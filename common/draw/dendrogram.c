@@ -104,7 +104,8 @@ static double sizes_height(struct hs_canvas *c)
 	return hs_canvas_text_width(c, HS_FONT_TICK, "000000") + 8;
 }
 
-static void dendrogram_need(const void *self, struct hs_canvas *c, struct hs_rect cell, struct hs_rect frame, struct hs_need *need)
+static void dendrogram_need(const void *self, struct hs_canvas *c, struct hs_rect cell, struct hs_rect frame,
+	struct hs_need *need)
 {
 	const struct state *s = self;
 	const struct hs_frame f = box_frame(s);

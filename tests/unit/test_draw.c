@@ -485,7 +485,8 @@ static void test_dendrogram(void)
 	hs_palette_init(&palette);
 	const size_t large = count_colour(&p, hs_palette_at(&palette, 0)), small = count_colour(&p, hs_palette_at(&palette, 1)),
 		     third = count_colour(&p, hs_palette_at(&palette, 2));
-	tap_ok(large > 1.3 * (double)small && small > 20 && !third, "branches have the colours of two clusters: %zu and %zu px", large, small);
+	tap_ok(large > 1.3 * (double)small && small > 20 && !third, "branches have the colours of two clusters: %zu and %zu px", large,
+		small);
 	free(p.rgb);
 	hs_str_release(&out);
 	check_figure("a dendrogram", &panel, 1);

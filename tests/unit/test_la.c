@@ -150,7 +150,8 @@ static void square_cases(void)
 		worst = fmax(worst, fmax(fabs(b[k] - (double)k), fabs(b[N + k] - 1)));
 	tap_ok(worst < 1e-13, "two right-hand sides are solved (%.2g)", worst);
 	memcpy(inverse, a, sizeof a);
-	tap_ok(hs_la_invert(inverse, N, &log_det) && product_error(inverse, NULL, a, N, N, N, identity) < 1e-13, "inverse times matrix is 1");
+	tap_ok(hs_la_invert(inverse, N, &log_det) && product_error(inverse, NULL, a, N, N, N, identity) < 1e-13,
+		"inverse times matrix is 1");
 	tap_ok(fabs(log_det - hs_la_cholesky_log_det(l, N)) < 1e-13, "LU and Cholesky agree on the determinant");
 	double flat[4] = { 1, 2, 2, 4 }, minus[4] = { 1, 2, 2, 1 }, nan[4] = { NAN, 0, 0, 1 };
 	tap_ok(!hs_la_invert(flat, 2, NULL), "a singular matrix has no inverse");

@@ -930,7 +930,8 @@ static void test_parts(void)
 		const hsize_t dims[] = { C, Y, X }, chunk[] = { 8, 4, 3 };
 		hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), space = H5Screate_simple(3, dims, NULL),
 		      dcpl = H5Pcreate(H5P_DATASET_CREATE),
-		      disk = pair("r", "i", wide ? (big ? H5T_IEEE_F64BE : H5T_IEEE_F64LE) : big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE, gap ? 8 : 0),
+		      disk = pair("r", "i", wide ? (big ? H5T_IEEE_F64BE : H5T_IEEE_F64LE) : big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE,
+			gap ? 8 : 0),
 		      memory = pair("r", "i", wide ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, 0);
 		if (chunked) {
 			H5Pset_chunk(dcpl, 3, chunk);
