@@ -37,7 +37,7 @@ operations=(
 	'--normalise 105:110' '--smooth savgol:7,2' '--smooth gaussian:2eV' '--smooth whittaker:100' '--derivative 1' '--derivative 2,9,3'
 	'--baseline poly:2' '--baseline modpoly:2' '--baseline als:1e4' '--baseline arpls:1e4' '--baseline snip:8' '--baseline ball:8'
 	'--background powerlaw:105:115' '--background line:105:115' '--background exponential:105:115' '--convert nm' '--resample 60'
-	'--resample 61,cubic' '--resample step=0.7,sum' '--poisson' '--subtract 3' '--divide gain.nxs' '--subtract cube.nxs'
+	'--resample 61,cubic' '--resample step=0.7,sum' '--scale poisson' '--subtract 3' '--divide gain.nxs' '--subtract cube.nxs'
 	'--multiply map.nxs' '--deconvolve rl:kernel.nxs,3'
 	'--deconvolve fourier-log:108' '--deconvolve fourier-ratio:kernel.nxs,2.5'
 )
@@ -175,7 +175,7 @@ assert np.array_equal(data(4), data(0) $sign data(1))"
 	numbers out.nxs cube.nxs 'bad = np.isnan(data(0)).all(-1); assert list(np.flatnonzero(bad)) == [11] and np.array_equal(data(0)[~bad], data(1)[~bad])'
 }
 
-@test "--clip, --normalise, --poisson" {
+@test "--clip, --normalise, --scale" {
 	counts cube.nxs '5, 7, 90' 8
 	hsprep --clip 35:120 cube.nxs -o clip.nxs
 	hsprep --clip :50 cube.nxs -o top.nxs
@@ -187,8 +187,10 @@ assert np.array_equal(data(4), data(0) $sign data(1))"
 	done
 	hsprep --normalise range cube.nxs -f -o out.nxs
 	numbers out.nxs 'assert np.all(data(0).min(-1) == 0) and np.all(data(0).max(-1) == 1)'
-	hsprep --poisson cube.nxs -f -o out.nxs
+	hsprep --scale poisson cube.nxs -f -o out.nxs
 	numbers out.nxs cube.nxs 'x = data(1).reshape(-1, 90); near(data(0).reshape(-1, 90), x / np.sqrt(x.sum(1)[:, None] * x.sum(0)), 1e-13)'
+	hsprep --scale anscombe cube.nxs -f -o out.nxs
+	numbers out.nxs cube.nxs 'near(data(0), 2 * np.sqrt(data(1) + 0.375), 1e-15)'
 }
 
 # -------------------------------------------------------------------- what it does: spectra
@@ -306,7 +308,7 @@ assert a[46] < 1e-2 * a[40] and b[46] > 0.4 * b[40]'
 	counts cube.nxs '20, 70, 90'
 	extras
 	local words
-	for words in '--smooth savgol:7,2 --baseline arpls:1e4 --bin x=3' '--background powerlaw:105:115 --poisson --derivative 1' \
+	for words in '--smooth savgol:7,2 --baseline arpls:1e4 --bin x=3' '--background powerlaw:105:115 --scale poisson --derivative 1' \
 		'--deconvolve rl:kernel.nxs,5 --convert nm --resample 64,cubic'; do
 		local j
 		for j in 1 2 3 8; do
@@ -396,7 +398,7 @@ assert np.array_equal(data(0)[~bad], data(1)[~bad])" || fails "$words"
 		'--smooth gaussian:0' '--smooth gaussian:2kg' '--smooth whittaker:-1' '--smooth lowess:3' '--derivative 0' '--derivative x' \
 		'--baseline poly' '--baseline poly:90' '--baseline als:1e4,2' '--baseline snip:0' '--baseline snip:4,x' '--baseline ball:-3' \
 		'--background powerlaw' '--background powerlaw:1:2' '--convert parsec' '--convert nm,none' '--resample 1' '--resample step=0' \
-		'--resample 40,best' '--deconvolve rl' '--deconvolve wiener:x,3' '--deconvolve fourier-log:9' '--divide 0'; do
+		'--resample 40,best' '--deconvolve rl' '--deconvolve wiener:x,3' '--deconvolve fourier-log:9' '--divide 0' '--scale root'; do
 		# shellcheck disable=SC2086 # words
 		refuses 2 hsprep $words cube.nxs -o no.nxs || fails "$words"
 	done

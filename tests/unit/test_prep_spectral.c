@@ -256,7 +256,7 @@ static void test_degenerate(void)
 		{ "baseline", "arpls:100" }, { "baseline", "snip:3" }, { "baseline", "snip:3,counts" }, { "baseline", "ball:2" },
 		{ "background", "powerlaw:1:2" }, { "background", "exponential:1:2" }, { "background", "line:1:2" }, { "convert", "nm" },
 		{ "resample", "5" }, { "resample", "5,cubic" }, { "resample", "5,sum" }, { "resample", "step=0.2,integral" },
-		{ "poisson", NULL },
+		{ "scale", "poisson" }, { "scale", "anscombe" },
 		{ "normalise", "vector" }, { "normalise", "range" }, { "normalise", "1:1.5" }, { "clip", "0:1" }, { "divide", "3" },
 		{ "calibrate", "energy=1,2" } };
 	static const size_t n[] = { 1, 2, 3, 20 };

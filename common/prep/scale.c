@@ -1,11 +1,17 @@
-/* Counts scaled so that their noise is even: x / sqrt(g h), g the sum of the spectrum and h that of the channel over all spectra
- * (Keenan, Kotula, Surf. Interface Anal. 36 (2004) 203). */
+/* Counts scaled so that their noise is even.
+ *
+ *	poisson    x / sqrt(g h), g the sum of the spectrum and h that of the channel over all spectra (Keenan, Kotula, Surf. Interface
+ *	           Anal. 36 (2004) 203): linear, the rank stays
+ *	anscombe   2 sqrt(x + 3/8) (Biometrika 35 (1948) 246): each value by itself; below 0 is taken for 0 */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "math/vector.h"
 #include "prep/op.h"
+
+#define WORDS "poisson|anscombe"
 
 struct scale {
 	size_t n;
@@ -33,6 +39,15 @@ static bool scale(const void *state, size_t pixel, const double *in, double *out
 	return true;
 }
 
+static bool anscombe(const void *state, size_t pixel, const double *in, double *out, double *scratch)
+{
+	const struct scale *s = state;
+	(void)pixel, (void)scratch;
+	for (size_t i = 0; i < s->n; i++)
+		out[i] = 2 * sqrt(fmax(in[i], 0) + 0.375);
+	return true;
+}
+
 /* One pass, rows added in their order. */
 static int add_channels(double *sum, struct hs_rowsource *rows, struct hs_err *err)
 {
@@ -52,19 +67,21 @@ static int add_channels(double *sum, struct hs_rowsource *rows, struct hs_err *e
 	return verdict;
 }
 
-static int open_poisson(struct hs_stage *stage, const struct hs_stage *before, const char *args, struct hs_err *err)
+static int open_scale(struct hs_stage *stage, const struct hs_stage *before, const char *args, struct hs_err *err)
 {
 	struct scale *s = hs_must_alloc(1, sizeof *s);
-	(void)args;
+	const int word = hs_word_index(WORDS, args);
 	s->n = before->n_chan;
 	hs_stage_begin(stage, before, s, release);
+	hs_signal_set(&stage->signal.units, "1");
+	if (word != 0)
+		return word < 0 ? hs_fail(err, HS_USAGE, "'%.60s' is none of " WORDS, args) : hs_stage_rows(stage, before, 0, anscombe, err);
 	if (!(s->channel = hs_alloc(s->n, sizeof *s->channel, err)) || add_channels(s->channel, before->source, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->n; i++)
 		s->channel[i] = s->channel[i] > 0 ? 1 / sqrt(s->channel[i]) : 0;
-	hs_signal_set(&stage->signal.units, "1");
 	return hs_stage_rows(stage, before, 0, scale, err);
 }
 
-const struct hs_op hs_op_poisson = { .name = "poisson", .help = "counts with even noise, by Keenan and Kotula",
-	.open = open_poisson };
+const struct hs_op hs_op_scale = { .name = "scale", .metavar = "WORD", .help = "counts to even noise, by " WORDS,
+	.open = open_scale };
