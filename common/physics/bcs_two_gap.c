@@ -1,9 +1,12 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "physics/pairing.h"
 #include "physics/thermal.h"
+
+#define BROAD 0.04            /* of its gap: a first broadening in whose reach a sharper one is found */
 
 enum { SCALE, WEIGHT, GAP1, GAMMA1, GAP2, GAMMA2, CENTRE, SLOPE, TEMPERATURE, MODULATION, N_PARAMS };
 
@@ -47,52 +50,71 @@ static bool eval(const struct hs_grid *g, const double *p, double *y, double *dy
 	return true;
 }
 
-/* Squares of what the model leaves of y, at the best scale. */
-static double misfit(const struct hs_grid *g, const double *y, const double *weight, double *p, double *model)
+/* The spectrum of one gap alone, scale 1, as the rest of p says. */
+static bool one_band(const struct hs_grid *g, const double *p, double gap, double floor, double kt, double *y)
 {
-	double yy = 0, ym = 0, mm = 0;
-	p[SCALE] = 1;
-	if (!eval(g, p, model, NULL))
-		return INFINITY;
+	double q[N_PARAMS];
+	memcpy(q, p, sizeof q);
+	q[SCALE] = q[WEIGHT] = 1;
+	q[GAP1] = q[GAP2] = gap;
+	q[GAMMA1] = q[GAMMA2] = fmax(hs_pairing_broadening(gap, floor, kt), BROAD * gap);
+	q[SLOPE] = 0;
+	return eval(g, q, y, NULL);
+}
+
+/* y as a sum of two bands with positive parts; what it explains of the squares, 0 when one of them is not positive. */
+static double explained(const struct hs_grid *g, const double *y, const double *weight, const double *a, const double *b,
+	double part[2])
+{
+	double aa = 0, ab = 0, bb = 0, ay = 0, by = 0;
 	for (size_t i = 0; i < g->n; i++)
 		if ((!weight || weight[i] > 0) && isfinite(y[i])) {
 			const double w = weight ? weight[i] : 1;
-			yy += w * y[i] * y[i];
-			ym += w * y[i] * model[i];
-			mm += w * model[i] * model[i];
+			aa += w * a[i] * a[i];
+			ab += w * a[i] * b[i];
+			bb += w * b[i] * b[i];
+			ay += w * a[i] * y[i];
+			by += w * b[i] * y[i];
 		}
-	p[SCALE] = ym / mm;
-	return yy - ym * ym / mm;
+	const double det = aa * bb - ab * ab;
+	part[0] = (ay * bb - by * ab) / det;
+	part[1] = (by * aa - ay * ab) / det;
+	return part[0] > 0 && part[1] > 0 ? part[0] * ay + part[1] * by : 0;
 }
 
-/* The better of few pairs of gaps around the one that a single gap would have. */
+static void take(double *p, double gap, double other, const double part[2], double floor, double kt)
+{
+	const bool first = gap < other;
+	p[SCALE] = part[0] + part[1];
+	p[WEIGHT] = (first ? part[0] : part[1]) / p[SCALE];
+	p[GAP1] = first ? gap : other;
+	p[GAP2] = first ? other : gap;
+	p[GAMMA1] = fmax(hs_pairing_broadening(p[GAP1], floor, kt), BROAD * p[GAP1]);
+	p[GAMMA2] = fmax(hs_pairing_broadening(p[GAP2], floor, kt), BROAD * p[GAP2]);
+}
+
+/* The gap that a single one would be, and of some smaller and larger ones that which explains most beside it. */
 static bool guess(const struct hs_grid *g, const double *y, const double *weight, double *p)
 {
-	static const double ratio[][2] = { { 0.9, 1.2 }, { 0.6, 1.1 }, { 0.4, 1 }, { 0.9, 1.8 }, { 0.7, 1.4 }, { 1, 2.5 }, { 1, 3.5 } },
-		part[] = { 0.3, 0.7 };
+	static const double ratio[] = { 0.3, 0.45, 0.6, 0.75, 1.25, 1.5, 1.8, 2.2, 2.7, 3.3 };
 	struct hs_pairing_guess found;
 	struct hs_err err = { 0 };
 	if (!hs_pairing_find(g, y, weight, &found))
 		return false;
-	double *model = hs_alloc(g->n, sizeof *model, &err), best = INFINITY, try[N_PARAMS];
-	const double kt = hs_pairing_boltzmann(g) * p[TEMPERATURE];
-	for (size_t j = SLOPE; j < N_PARAMS; j++)
-		try[j] = p[j];
-	try[CENTRE] = found.centre;
-	for (size_t r = 0; model && r < HS_LEN(ratio) * HS_LEN(part); r++) {
-		const double *of = ratio[r / HS_LEN(part)];
-		try[WEIGHT] = part[r % HS_LEN(part)];
-		try[GAP1] = of[0] * found.edge;
-		try[GAP2] = of[1] * found.edge;
-		try[GAMMA1] = hs_pairing_broadening(try[GAP1], found.floor, kt);
-		try[GAMMA2] = hs_pairing_broadening(try[GAP2], found.floor, kt);
-		const double left = misfit(g, y, weight, try, model);
-		for (size_t j = 0; left < best && j < SLOPE; j++)
-			p[j] = try[j];
-		best = fmin(left, best);
-	}
-	free(model);
-	return best < INFINITY;
+	double *alone = hs_alloc(2 * g->n, sizeof *alone, &err), *beside = alone ? alone + g->n : NULL, best = 0, part[2] = { 0 };
+	const double kt = hs_pairing_boltzmann(g) * p[TEMPERATURE], seen[] = { found.edge, 0.5 * (found.edge + found.peak) };
+	p[CENTRE] = found.centre;
+	take(p, 0.8 * found.edge, 1.2 * found.edge, (double[]){ 0.5 * found.normal, 0.5 * found.normal }, found.floor, kt);
+	for (size_t k = 0; alone && k < HS_LEN(seen) && one_band(g, p, seen[k], found.floor, kt, alone); k++)
+		for (size_t r = 0; r < HS_LEN(ratio) && one_band(g, p, ratio[r] * seen[k], found.floor, kt, beside); r++) {
+			const double good = explained(g, y, weight, alone, beside, part);
+			if (good > best) {
+				best = good;
+				take(p, seen[k], ratio[r] * seen[k], part, found.floor, kt);
+			}
+		}
+	free(alone);
+	return best > 0;
 }
 
 static const struct hs_param_spec param[] = {

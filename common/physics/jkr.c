@@ -9,7 +9,7 @@
 enum { BASELINE, CONTACT, MODULUS, ADHESION, TILT, RADIUS, POISSON, DIRECTION, N_PARAMS };
 
 #define CUBE_ROOT_3 1.4422495703074083
-enum { MOST_STEPS = 100, BISECTIONS = 60 };
+enum { MOST_STEPS = 100, BISECTIONS = 60, AROUND = 4 };
 
 struct force {
 	double value, by_depth, by_log_k, by_log_radius, by_adhesion;
@@ -84,34 +84,56 @@ static double end_of(double k, double radius, double adhesion)
 	return -cbrt(adhesion * adhesion / (k * k * radius)) / CUBE_ROOT_3;
 }
 
-/* The adhesion is what the curve falls below its baseline, its jump is where the tip breaks free, and of all moduli that is taken
- * whose force at the innermost points is theirs: it rises with the modulus. */
-static bool guess(const struct hs_grid *g, const double *y, const double *weight, double *p)
+/* Of all moduli that whose force at the innermost points is theirs, when the tip breaks free at `jump`: it rises with the
+ * modulus. Squares that are left, at the points that count; infinite when there is none. */
+static double from_jump(const struct hs_grid *g, const double *y, const double *weight, const struct hs_contact_guess *found,
+	double jump, double *p)
 {
-	struct hs_contact_guess found;
-	double unit, radius, factor;
-	if (!stiffness(g, p, &unit, &radius) || !hs_contact_find(g, y, weight, p[DIRECTION], &found))
-		return false;
-	p[BASELINE] = found.baseline;
-	p[ADHESION] = fmax(found.pull, 1e-3 * found.push);
-	const double deep = p[DIRECTION] * (found.deepest - found.jump);
-	if (found.pull <= 4 * found.noise || !(deep > 0)) {
-		if (!hs_contact_line(g, y, weight, p[DIRECTION], 1.5, found.baseline, &found, &p[CONTACT], &factor))
-			return false;
-		p[MODULUS] = factor / (unit * sqrt(radius));
-		return true;
-	}
-	double low = log(found.push / (sqrt(radius * deep) * deep)) - 7, high = low + 25;
+	const double deep = p[DIRECTION] * (found->deepest - jump), pull = p[ADHESION];
+	double unit, radius, left = 0;
+	if (!(deep > 0) || !stiffness(g, p, &unit, &radius))
+		return INFINITY;
+	double low = log(found->push / (sqrt(radius * deep) * deep)) - 7, high = low + 25;
 	for (int i = 0; i < BISECTIONS; i++) {
 		const double middle = 0.5 * (low + high), k = exp(middle);
-		if (sphere(deep + end_of(k, radius, p[ADHESION]), k, radius, p[ADHESION]).value < found.push)
+		if (sphere(deep + end_of(k, radius, pull), k, radius, pull).value < found->push)
 			low = middle;
 		else
 			high = middle;
 	}
-	p[MODULUS] = exp(low) / unit;
-	p[CONTACT] = found.jump - p[DIRECTION] * end_of(exp(low), radius, p[ADHESION]);
-	return isfinite(p[MODULUS]) && p[MODULUS] > 0 && isfinite(p[CONTACT]);
+	const double k = exp(low);
+	p[MODULUS] = k / unit;
+	p[CONTACT] = jump - p[DIRECTION] * end_of(k, radius, pull);
+	for (size_t i = 0; i < g->n; i++)
+		if ((!weight || weight[i] > 0) && isfinite(y[i])) {
+			const double off = y[i] - p[BASELINE] - sphere(p[DIRECTION] * (g->x[i] - p[CONTACT]), k, radius, pull).value;
+			left += (weight ? weight[i] : 1) * off * off;
+		}
+	return p[MODULUS] > 0 && isfinite(p[MODULUS]) && isfinite(p[CONTACT]) ? left : INFINITY;
+}
+
+/* The adhesion is what the curve falls below its baseline; where it jumps back is where the tip breaks free, or a few points from
+ * there: a fit does not cross a jump by itself. */
+static bool guess(const struct hs_grid *g, const double *y, const double *weight, double *p)
+{
+	struct hs_contact_guess found;
+	double unit, radius, factor, best = INFINITY, at = NAN;
+	if (!stiffness(g, p, &unit, &radius) || !hs_contact_find(g, y, weight, p[DIRECTION], &found))
+		return false;
+	p[BASELINE] = found.baseline;
+	p[ADHESION] = fmax(found.pull, 1e-3 * found.push);
+	const double step = fabs(g->x[g->n - 1] - g->x[0]) / (double)(g->n - 1);
+	for (int k = -AROUND; k <= AROUND && found.pull > 4 * found.noise; k++) {
+		const double left = from_jump(g, y, weight, &found, found.jump + k * step, p);
+		at = left < best ? found.jump + k * step : at;
+		best = fmin(left, best);
+	}
+	if (best < INFINITY)
+		return from_jump(g, y, weight, &found, at, p) < INFINITY;
+	if (!hs_contact_line(g, y, weight, p[DIRECTION], 1.5, found.baseline, &found, &p[CONTACT], &factor))
+		return false;
+	p[MODULUS] = factor / (unit * sqrt(radius));
+	return true;
 }
 
 static void derive(const struct hs_grid *g, const double *q, double *d, double *dd)
