@@ -46,22 +46,14 @@ static void release(void *state)
 
 /* ------------------------------------------------------------------ the highest peak */
 
-/* Least squares of log x = a + b t + c t^2 over the channels above half of the highest, weights x: that is what counting noise asks for
- * (the variance of log x is 1/x). */
-static double top_of_peak(const double *x, size_t first, size_t last)
+/* Least squares of log x = a + b t + c t^2 over channels low .. high, weights x: that is what counting noise asks for (the variance of
+ * log x is 1/x). t from channel i. The top, NAN when there is none among them. */
+static double parabola(const double *x, size_t low, size_t high, size_t i)
 {
-	size_t i = first;
-	for (size_t k = first; k <= last; k++)
-		i = x[k] > x[i] ? k : i;
-	if (!(x[i] > 0))
-		return NAN;
-	size_t low = i, high = i;
-	while (low > first && (x[low - 1] > x[i] / 2 || i - low < 1) && x[low - 1] > 0)
-		low--;
-	while (high < last && (x[high + 1] > x[i] / 2 || high - i < 1) && x[high + 1] > 0)
-		high++;
 	double s[5] = { 0 }, r[3] = { 0 };
 	for (size_t k = low; k <= high; k++) {
+		if (!(x[k] > 0))
+			continue;
 		const double t = (double)k - (double)i, w = x[k] / x[i], y = log(w);
 		double power = w;
 		for (int m = 0; m < 5; m++, power *= t) {
@@ -73,8 +65,34 @@ static double top_of_peak(const double *x, size_t first, size_t last)
 	/* Cramer's rule for b and c, times the same determinant */
 	const double b = s[0] * (r[1] * s[4] - s[3] * r[2]) - r[0] * (s[1] * s[4] - s[3] * s[2]) + s[2] * (s[1] * r[2] - r[1] * s[2]),
 		     c = s[0] * (s[2] * r[2] - r[1] * s[3]) - s[1] * (s[1] * r[2] - r[1] * s[2]) + r[0] * (s[1] * s[3] - s[2] * s[2]),
-		     top = -b / (2 * c);
-	return high > low + 1 && c < 0 && fabs(top) <= (double)(high - low) ? (double)i + top : (double)i;
+		     top = (double)i - b / (2 * c);
+	return high > low + 1 && c < 0 && top >= (double)low && top <= (double)high ? top : NAN;
+}
+
+/* First over the channels above half of the highest; where those end is up to noise, so then over as many around the top found. */
+static double top_of_peak(const double *x, size_t first, size_t last)
+{
+	size_t i = first;
+	for (size_t k = first; k <= last; k++)
+		i = x[k] > x[i] ? k : i;
+	if (!(x[i] > 0))
+		return NAN;
+	size_t low = i, high = i;
+	while (low > first && (x[low - 1] > x[i] / 2 || i - low < 1))
+		low--;
+	while (high < last && (x[high + 1] > x[i] / 2 || high - i < 1))
+		high++;
+	const double half = 0.5 * (double)(high - low);
+	double top = parabola(x, low, high, i);
+	for (int round = 0; round < 5 && isfinite(top); round++) {
+		low = (size_t)fmax((double)first, ceil(top - half));
+		high = (size_t)fmin((double)last, floor(top + half));
+		const double next = high > low + 1 ? parabola(x, low, high, i) : NAN;
+		if (!isfinite(next) || next == top)
+			break;
+		top = next;
+	}
+	return isfinite(top) ? top : (double)i;
 }
 
 static int find_tops(void *ctx, int thread, const struct hs_block *b, struct hs_err *err)
@@ -287,7 +305,9 @@ static int open_align(struct hs_stage *stage, const struct hs_stage *before, con
 	const double step = hs_axis_step(axis);
 	keep_found(a, stage, before, step);
 	stage->bytes += a->n_pix * 3 * sizeof(double);
-	stage->said = hs_must_printf("shifts of %.3g %s (root mean square); %zu spectra without", a->spread * step, axis->units, a->n_lost);
+	const bool bare = !strcmp(axis->units, "1");
+	stage->said = hs_must_printf("shifts of %.3g%s%s (root mean square); %zu spectra without", a->spread * step, bare ? "" : " ",
+		bare ? "" : axis->units, a->n_lost);
 	cut_axis(&stage->signal.axis[stage->signal.rank - 1], a->from, a->n);
 	return hs_stage_rows(stage, before, 0, move, err);
 }

@@ -140,22 +140,27 @@ static int find_usual(struct judge *j, const struct hs_stage *before, struct hs_
 
 struct place {
 	const struct hs_lines *l;
-	const double *sum;            /* of each pixel of the lines around: 3 x n_x; counts alone */
+	const double *sum;            /* of each pixel of the lines around: 3 x n_x */
 	size_t x, c;
 };
 
-/* The same channel of the pixels around, counts at the brightness of this pixel. */
-static size_t around(const struct judge *j, const struct place *p, double *witness)
+/* The same channel of the pixels around, as it would be here: what a neighbour has above its own channels beside, above the channels
+ * beside here. A brighter pixel may have more of that, in the ratio of the sums, or the same; what speaks less against the value counts. */
+static size_t around(const struct place *p, double *witness)
 {
 	const struct hs_lines *l = p->l;
-	const double own = p->sum[l->n_x + p->x];
+	const bool spectra = l->n_chan > BESIDE;
+	const double own = p->sum[l->n_x + p->x], value = l->line[1][p->x * l->n_chan + p->c],
+		     base = spectra ? value - off_beside(l->line[1] + p->x * l->n_chan, l->n_chan, p->c) : 0;
 	size_t n = 0;
 	for (size_t k = 0; k < 3; k++)
 		for (size_t x = p->x ? p->x - 1 : 0; l->line[k] && x < l->n_x && x <= p->x + 1; x++) {
 			if (l->skip[k][x] || (k == 1 && x == p->x))
 				continue;
-			const double sum = p->sum[k * l->n_x + x], by = j->counts && l->n_chan > BESIDE && sum > 0 && own > 0 ? own / sum : 1;
-			witness[n++] = by * l->line[k][x * l->n_chan + p->c];
+			const double *other = l->line[k] + x * l->n_chan, sum = p->sum[k * l->n_x + x],
+				     by = own > 0 && sum > 0 ? fmax(0.1, fmin(10, own / sum)) : 1, off = spectra ? off_beside(other, l->n_chan, p->c) : 0,
+				     same = base + off, more = base + by * off;
+			witness[n++] = spectra ? fmax(fmin(same, more), fmin(value, fmax(same, more))) : other[p->c];
 		}
 	return n;
 }
@@ -192,7 +197,7 @@ static double verdict_on(const struct judge *j, const struct place *p, double us
 		if (!stands_out(j, value, middle, 0) || !stands_out(j, value, middle, spread_near(x, n_chan, p->c)))
 			return NAN;
 	}
-	const size_t n = around(j, p, witness);
+	const size_t n = around(p, witness);
 	if (n < 2 && !spectra)
 		return NAN;
 	memcpy(all + n_beside, witness, n * sizeof *witness);
@@ -205,14 +210,14 @@ static double verdict_on(const struct judge *j, const struct place *p, double us
 }
 
 /* Images: how far pixels usually are from those around. */
-static double usual_in_line(const struct judge *j, const struct hs_lines *l, const double *sum, double *off)
+static double usual_in_line(const struct hs_lines *l, const double *sum, double *off)
 {
 	size_t n = 0;
 	for (size_t x = 0; x < l->n_x; x++)
 		for (size_t c = 0; c < l->n_chan && !l->skip[1][x]; c++) {
 			const struct place p = { l, sum, x, c };
 			double witness[AROUND];
-			const size_t m = around(j, &p, witness);
+			const size_t m = around(&p, witness);
 			if (m >= 2)
 				off[n++] = fabs(l->line[1][x * l->n_chan + c] - median(witness, m));
 		}
@@ -229,11 +234,11 @@ static void despike_line(const void *state, const struct hs_lines *l, double *ou
 	for (size_t k = 0; k < 3; k++)
 		for (size_t x = 0; l->line[k] && x < l->n_x; x++) {
 			sum[k * l->n_x + x] = 0;
-			for (size_t c = 0; j->counts && c < l->n_chan; c++)
+			for (size_t c = 0; c < l->n_chan; c++)
 				sum[k * l->n_x + x] += l->line[k][x * l->n_chan + c];
 		}
 	memcpy(out, l->line[1], l->n_x * l->n_chan * sizeof *out);
-	const double usual = l->n_chan > BESIDE ? 0 : usual_in_line(j, l, sum, scratch + 3 * l->n_x);
+	const double usual = l->n_chan > BESIDE ? 0 : usual_in_line(l, sum, scratch + 3 * l->n_x);
 	for (size_t x = 0; x < l->n_x; x++)
 		for (size_t c = 0; c < l->n_chan && !out_skip[x]; c++) {
 			const struct place p = { l, sum, x, c };

@@ -14,7 +14,7 @@
 #include "math/vector.h"
 #include "prep/lag.h"
 
-enum { ROUNDS = 4, N_DIRECTIONS = 8, ITERATIONS = 3 };
+enum { ROUNDS = 4, N_DIRECTIONS = 8, ITERATIONS = 5 };
 
 struct search {
 	const struct hs_stage *before;
@@ -310,7 +310,7 @@ static int one_round(struct search *s, int round, double *sigma, struct hs_err *
 	double span;
 	if (find_mean(s, err) < 0)
 		return -1;
-	for (int i = 0; i < (round ? 1 : ITERATIONS); i++)
+	for (int i = 0; i < (round ? 2 : ITERATIONS); i++)
 		if (improve_directions(s, &n_real, err) < 0)
 			return -1;
 	if (make_filter(s, n_real, err) < 0 || hs_rows_each(s->before->source, "drift", apply_filter, s, err) < 0 ||

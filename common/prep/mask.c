@@ -171,19 +171,25 @@ static int flag_hot(struct flags *f, const struct hs_signal *s, const struct loo
 	return 0;
 }
 
-/* A ceiling is met more than once in a spectrum, or in several: the largest value of noise or of a peak is met once. */
-static void flag_saturated(struct flags *f, const struct look *l, double ceiling)
+/* A ceiling is met more than once in a spectrum, or in several: the largest value of noise or of a peak is met once. One value
+ * everywhere is no ceiling. */
+static void flag_saturated(struct flags *f, const struct look *l, double given)
 {
-	const bool given = isfinite(ceiling);
+	double ceiling = -INFINITY, least = INFINITY;
 	size_t met = 0;
-	for (size_t i = 0; !given && i < f->n_pix; i++) {
-		if (!(l->high[i] > ceiling) && !(l->high[i] == ceiling))
+	for (size_t i = 0; i < f->n_pix; i++) {
+		least = fmin(least, l->low[i]);
+		if (!(l->high[i] >= ceiling))
 			continue;
 		met = l->high[i] > ceiling ? l->at_top[i] : met + l->at_top[i];
 		ceiling = l->high[i];
 	}
+	if (isfinite(given))
+		ceiling = given;
+	else if (met < 3 || !(least < ceiling))
+		return;
 	for (size_t i = 0; i < f->n_pix; i++)
-		if ((given || met > 2) && l->high[i] >= ceiling && (given || l->low[i] < ceiling))
+		if (l->high[i] >= ceiling)
 			f->mask[i] |= HS_MASK_SATURATED;
 }
 
