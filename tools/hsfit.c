@@ -6,14 +6,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "cli/factors.h"
-#include "cli/loops.h"
-#include "cli/maps.h"
+#include "cli/fitted.h"
 #include "cli/study.h"
-#include "physics/evidence.h"
-#include "physics/fit.h"
 
-enum { MOST_MODELS = 8, N_EXAMPLES = 3 };
+enum { N_EXAMPLES = 3 };
 
 struct params {
 	const char *model, *start, *from, *fix, *bound, *tie, *range;
@@ -22,28 +18,6 @@ struct params {
 	bool robust, covariance, list;
 	uint64_t max_iter, sweeps;
 };
-
-/* One of the competing models and how it fitted. */
-struct candidate {
-	struct hs_compound model;
-	struct hs_fit fit;
-	double *start;                        /* --from: n_pix x n_params; or NULL */
-};
-
-struct outcome {
-	size_t n;
-	struct candidate candidate[MOST_MODELS];
-	struct hs_grid grid;
-	double *weight;                       /* of the channels: 0 outside --range; NULL: all */
-	struct hs_evidence evidence;          /* two models or more */
-	struct hs_examples examples;
-};
-
-/* Of a result of model m: with its number where there are alternatives. */
-static char *full_name(const struct outcome *o, size_t m, const char *name)
-{
-	return o->n > 1 ? hs_must_printf("m%zu_%s", m + 1, name) : hs_must_dup(name);
-}
 
 /* ------------------------------------------------------------------ what is asked */
 
@@ -91,14 +65,14 @@ static int parse_model(const struct params *p, const char *text, const struct hs
 }
 
 /* Models are separated by bars: the alternatives. */
-static int parse_models(const struct params *p, const struct hs_pixels *px, struct outcome *o, struct hs_err *err)
+static int parse_models(const struct params *p, const struct hs_pixels *px, struct hs_fitted *o, struct hs_err *err)
 {
 	const char *axis = px->signal->axis[px->sig[0]].name;
 	char *copy = hs_must_dup(p->model), *save = NULL;
 	int verdict = 0;
 	for (char *word = strtok_r(copy, "|", &save); word && verdict == 0; word = strtok_r(NULL, "|", &save)) {
-		if (o->n == MOST_MODELS)
-			verdict = hs_fail(err, HS_USAGE, "more than %d models", MOST_MODELS);
+		if (o->n == HS_FITTED_MOST)
+			verdict = hs_fail(err, HS_USAGE, "more than %d models", HS_FITTED_MOST);
 		else
 			verdict = parse_model(p, word, px->signal, &o->grid, axis, &o->candidate[o->n++].model, err);
 	}
@@ -117,7 +91,7 @@ static void choose_axis(const struct hs_signal *s, size_t dim, struct hs_grid *g
 	free(name);
 }
 
-static int choose_channels(const struct params *p, struct outcome *o, struct hs_err *err)
+static int choose_channels(const struct params *p, struct hs_fitted *o, struct hs_err *err)
 {
 	const struct hs_grid *x = &o->grid;
 	double lo, hi;
@@ -135,58 +109,19 @@ static int choose_channels(const struct params *p, struct outcome *o, struct hs_
 	return n ? 0 : hs_fail(err, HS_USAGE, "--range: no channel is between %g and %g %s", lo, hi, x->x_unit);
 }
 
-/* ------------------------------------------------------------------ where it begins */
-
-/* Parameter j of all pixels from an earlier result: maps as large as ours, or of one spectrum for all. */
-static int read_start(struct hs_in *in, const char *name, const char *unit, size_t n_pix, double *start, size_t stride,
-	struct hs_err *err)
-{
-	size_t i;
-	if (hs_in_find(in, name, &i, err) < 0)
-		return -1;
-	const struct hs_signal *s = hs_in_signal(in, i);
-	const size_t n = hs_signal_count(s);
-	const double factor = hs_unit_factor(s->units, unit);
-	if (n != n_pix && n != 1)
-		return hs_fail(err, HS_BAD_DATA, "%zu values of '%s' for %zu spectra", n, name, n_pix);
-	double *v = hs_in_read(in, i, err);
-	for (size_t k = 0; v && k < n_pix; k++)
-		start[k * stride] = v[n == 1 ? 0 : k] * (factor > 0 ? factor : 1);
-	free(v);
-	return v ? 0 : -1;
-}
-
-static int read_starts(const struct params *p, const struct hs_pixels *px, struct outcome *o, struct hs_err *err)
-{
-	struct hs_in *in;
-	int verdict = hs_in_open(&in, p->from, err);
-	for (size_t m = 0; m < o->n && verdict == 0; m++) {
-		struct candidate *c = &o->candidate[m];
-		const size_t k = c->model.n_params;
-		c->start = hs_alloc(px->n_pix, k * sizeof(double), err);
-		verdict = c->start ? 0 : -1;
-		for (size_t j = 0; j < k && verdict == 0; j++) {
-			char *unit = hs_fit_unit(&c->model, j, o->grid.x_unit, o->grid.y_unit), *name = full_name(o, m, c->model.param[j].name);
-			verdict = read_start(in, name, unit, px->n_pix, c->start + j, k, err);
-			free(unit);
-			free(name);
-		}
-	}
-	hs_in_close(in);
-	return verdict < 0 ? hs_err_prepend(err, "--from") : 0;
-}
-
 /* ------------------------------------------------------------------ the fit */
 
 static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
-	struct outcome *o = result;
+	struct hs_fitted *o = result;
 	if (px->n_sig != 1)
 		return hs_fail(err, HS_BAD_DATA, "spectra of one axis can be fitted, not %s", px->n_sig ? "patterns" : "single values");
 	choose_axis(px->signal, px->sig[0], &o->grid);
-	if (choose_channels(p, o, err) < 0 || parse_models(p, px, o, err) < 0 || (p->from && read_starts(p, px, o, err) < 0))
+	if (choose_channels(p, o, err) < 0 || parse_models(p, px, o, err) < 0)
 		return -1;
+	if (p->from && hs_fitted_read(o, p->from, px, err) < 0)
+		return hs_err_prepend(err, "--from");
 	for (size_t m = 0; m < o->n; m++) {
 		const struct hs_compound *model = &o->candidate[m].model;
 		const struct hs_fit_options options = { .model = model, .grid = o->grid, .weight = o->weight,
@@ -198,8 +133,8 @@ static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struc
 			return -1;
 		hs_stage("model %zu: %zu of %zu spectra converged", m + 1, o->candidate[m].fit.count[HS_FIT_CONVERGED], px->n_pix);
 	}
-	const struct hs_fit *fits[MOST_MODELS];
-	const struct hs_compound *models[MOST_MODELS];
+	const struct hs_fit *fits[HS_FITTED_MOST];
+	const struct hs_compound *models[HS_FITTED_MOST];
 	for (size_t m = 0; m < o->n; m++) {
 		fits[m] = &o->candidate[m].fit;
 		models[m] = &o->candidate[m].model;
@@ -211,122 +146,17 @@ static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struc
 
 /* ------------------------------------------------------------------ results */
 
-/* Responses along a sweep, where the model has them. */
-static int put_loops(struct hs_out *out, const struct hs_pixels *px, const struct outcome *o, size_t m, struct hs_err *err)
-{
-	const struct candidate *c = &o->candidate[m];
-	const size_t width = c->fit.n_params + c->fit.n_derived;
-	size_t re = 0, im = 0;
-	while (re < width && strcmp(hs_fit_name(&c->model, re, NULL), "in_phase"))
-		re++;
-	while (im < width && strcmp(hs_fit_name(&c->model, im, NULL), "quadrature"))
-		im++;
-	if (re == width || im == width)
-		return 0;
-	char *name = full_name(o, m, "loops"), *unit = hs_fit_unit(&c->model, re, o->grid.x_unit, o->grid.y_unit);
-	const int verdict = hs_loops_put(out, px, name, unit, c->fit.value + re, c->fit.value + im, width, err);
-	free(name);
-	free(unit);
-	return verdict;
-}
-
-static int put_candidate(struct hs_out *out, const struct hs_pixels *px, const struct outcome *o, size_t m, struct hs_err *err)
-{
-	const struct candidate *c = &o->candidate[m];
-	const struct hs_fit *f = &c->fit;
-	const size_t width = f->n_params + f->n_derived;
-	const struct hs_map_of judged[] = { { .name = "reduced_chi2", .quantity = "reduced chi squared", .value = f->reduced_chi2 },
-		{ .name = "r2", .quantity = "coefficient of determination", .value = f->r2 },
-		{ .name = "aicc", .quantity = "corrected Akaike criterion", .value = f->aicc } };
-	int verdict = 0;
-	for (size_t i = 0; i < width + HS_LEN(judged) && verdict == 0; i++) {
-		const char *what = NULL;
-		struct hs_map_of map = i < width ? (struct hs_map_of){ .name = hs_fit_name(&c->model, i, &what), .value = f->value + i,
-			.sigma = f->sigma + i, .stride = width } : judged[i - width];
-		char *name = full_name(o, m, map.name),
-		     *unit = i < width ? hs_fit_unit(&c->model, i, o->grid.x_unit, o->grid.y_unit) : hs_must_dup("1");
-		map.name = name;
-		map.quantity = what ? what : map.quantity;
-		map.unit = unit;
-		map.stride = map.stride ? map.stride : 1;
-		verdict = hs_maps_put(out, px, &map, err);
-		free(name);
-		free(unit);
-	}
-	char *status = full_name(o, m, "status"), *covariance = full_name(o, m, "covariance");
-	if (verdict == 0)
-		verdict = put_loops(out, px, o, m, err);
-	if (verdict == 0)
-		verdict = hs_maps_put_codes(out, px, status, "status", HS_U8, f->status, "0 1 2 3 4 5 6 7", HS_FIT_STATUS_WORDS, NULL, err);
-	if (verdict == 0 && f->covariance)
-		verdict = hs_maps_put_matrices(out, px, covariance, "covariance", f->n_params, f->covariance,
-			"of the parameters in the order of their names in the model", err);
-	free(status);
-	free(covariance);
-	return verdict;
-}
-
-/* "gaussian+line lorentzian+line": as typed, without spaces; and their numbers. */
-static void name_models(const char *typed, struct hs_str *names, struct hs_str *numbers)
-{
-	size_t n = 1;
-	hs_str_add(numbers, "0");
-	for (const char *c = typed; *c; c++) {
-		if (*c == '|')
-			hs_str_addf(numbers, " %zu", n++);
-		if (*c != ' ')
-			hs_str_add_bytes(names, *c == '|' ? " " : c, 1);
-	}
-}
-
-static int put_evidence(struct hs_out *out, const struct hs_pixels *px, const struct params *p, const struct outcome *o,
-	struct hs_err *err)
-{
-	const struct hs_factor_rows rows = { .value = o->evidence.weight };
-	const struct hs_extras comment = { .comment = "Akaike weights: the evidence for each model beside the others" };
-	struct hs_str names = { 0 }, numbers = { 0 };
-	struct hs_signal s;
-	name_models(p->model, &names, &numbers);
-	int verdict = hs_maps_put_codes(out, px, "best_labels", "model", HS_I32, o->evidence.best, hs_str_get(&numbers),
-		hs_str_get(&names), "the model with the least corrected Akaike criterion; -1: none fits", err);
-	hs_str_release(&names);
-	hs_str_release(&numbers);
-	if (verdict < 0)
-		return -1;
-	hs_pixels_maps(px, &s, "weights", "evidence", "1", HS_F32, "model", o->n);
-	verdict = hs_factors_stream(out, HS_AT_STEP, &s, true, &comment, &rows, px->n_pix, err);
-	hs_signal_release(&s);
-	return verdict;
-}
-
-/* The worst, the middle and the best fit over their data. */
-static int put_examples(struct hs_out *out, const struct hs_pixels *px, const struct hs_examples *e, struct hs_err *err)
-{
-	if (!e->n)
-		return 0;
-	const struct hs_column columns[] = { { "measured", px->signal->units, e->measured } };
-	const struct hs_extras extras = { .n_columns = 1, .column = columns, .comment = e->text };
-	struct hs_signal s;
-	hs_pixels_spectra(px, &s, "examples", px->signal->quantity, px->signal->units, HS_F64, "example", e->n);
-	return hs_session_put(out, &s, e->fitted, &extras, err);
-}
-
 static int write_results(struct hs_run *run, struct hs_out *out, const struct hs_pixels *px, void *result, struct hs_err *err)
 {
-	const struct outcome *o = result;
-	for (size_t m = 0; m < o->n; m++)
-		if (put_candidate(out, px, o, m, err) < 0)
-			return -1;
-	if (o->n > 1 && put_evidence(out, px, run->tool->params, o, err) < 0)
-		return -1;
-	return put_examples(out, px, &o->examples, err);
+	const struct params *p = run->tool->params;
+	return hs_fitted_put(out, px, result, p->model, err);
 }
 
 static void report(struct hs_run *run, void *result)
 {
 	static const char *const words[] = { "converged", "max_iter", "on_bound", "singular", "stuck", "no_start", "skipped",
 		"not_reached" };
-	const struct outcome *o = result;
+	const struct hs_fitted *o = result;
 	struct hs_json *j = &run->report;
 	hs_json_begin(j, "models", '[');
 	for (size_t m = 0; m < o->n; m++) {
@@ -404,7 +234,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 	const struct hs_study study = { .does = "fit", .reading = { .as = HS_AS_PARTS, .again = true }, .bytes = needed,
 		.compute = compute,
 		.write = write_results, .report = report };
-	struct outcome o = { 0 };
+	struct hs_fitted o = { 0 };
 	if (p->list)
 		return list_models(err);
 	if (!p->model)
@@ -412,14 +242,7 @@ static int run(struct hs_run *run, struct hs_err *err)
 	if (p->noise == HS_FIT_SIGMA && !(p->sigma > 0))
 		return hs_fail(err, HS_USAGE, "--noise sigma wants --sigma");
 	const int verdict = hs_study_run(run, &study, &o, err);
-	for (size_t m = 0; m < o.n; m++) {
-		hs_compound_release(&o.candidate[m].model);
-		hs_fit_release(&o.candidate[m].fit);
-		free(o.candidate[m].start);
-	}
-	hs_evidence_release(&o.evidence);
-	hs_examples_release(&o.examples);
-	free(o.weight);
+	hs_fitted_release(&o);
 	return verdict;
 }
 

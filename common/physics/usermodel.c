@@ -62,7 +62,7 @@ static struct hs_user_model *make(const char *name)
 {
 	struct hs_user_model *m = hs_must_alloc(1, sizeof *m);
 	m->name = hs_must_dup(name);
-	m->model = (struct hs_model){ .name = m->name, .param = m->param };
+	m->model = (struct hs_model){ .name = m->name, .param = m->param, .sweep = HS_ANY_WAY };
 	return m;
 }
 
