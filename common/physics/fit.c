@@ -117,6 +117,8 @@ static void report(const struct hs_fit_job *j, const double *p, double *value, d
 static double spread_of(const struct hs_fit_job *j, const double *y)
 {
 	double sum = 0, n = 0, about = 0;
+	if (j->o->model->is_complex && !j->o->weight)
+		return hs_dot(y, y, j->n_values);
 	for (size_t i = 0; i < j->n_values; i++)
 		if (hs_fit_counts(j, i)) {
 			sum += y[i];
@@ -133,6 +135,8 @@ static double spread_of(const struct hs_fit_job *j, const double *y)
 static double rounding_of(const struct hs_fit_job *j, const double *y)
 {
 	double size = 0;
+	if (!j->o->weight)
+		return 0x1p-92 * hs_dot(y, y, j->n_values);
 	for (size_t i = 0; i < j->n_values; i++)
 		if (hs_fit_counts(j, i))
 			size += (j->o->weight ? j->o->weight[i % j->o->grid.n] : 1) * y[i] * y[i];
