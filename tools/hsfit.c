@@ -53,12 +53,13 @@ static int check_names(const struct hs_compound *c, struct hs_err *err)
 	return 0;
 }
 
-static int parse_model(const struct params *p, const char *text, const struct hs_signal *s, const struct hs_grid *g, const char *axis,
-	struct hs_compound *c, struct hs_err *err)
+static int parse_model(const struct params *p, const char *text, const struct hs_signal *s, const struct hs_grid *g,
+	const char *axis, struct hs_compound *c, struct hs_err *err)
 {
 	if (hs_compound_parse(c, text, err) < 0 || (p->start && hs_compound_start(c, p->start, g->x_unit, g->y_unit, err) < 0) ||
 		(p->fix && hs_compound_fix(c, p->fix, g->x_unit, g->y_unit, err) < 0) ||
-		(p->bound && hs_compound_bound(c, p->bound, g->x_unit, g->y_unit, err) < 0) || (p->tie && hs_compound_tie(c, p->tie, err) < 0) ||
+		(p->bound && hs_compound_bound(c, p->bound, g->x_unit, g->y_unit, err) < 0) ||
+		(p->tie && hs_compound_tie(c, p->tie, err) < 0) ||
 		(!p->from && hs_compound_check(c, err) < 0) || check_names(c, err) < 0 || check_fit(c, s, g, axis, err) < 0)
 		return hs_err_prepend(err, "%s", text);
 	return 0;
@@ -125,7 +126,8 @@ static int compute(struct hs_run *run, struct hs_pixels *px, void *result, struc
 	for (size_t m = 0; m < o->n; m++) {
 		const struct hs_compound *model = &o->candidate[m].model;
 		const struct hs_fit_options options = { .model = model, .grid = o->grid, .weight = o->weight,
-			.noise = (enum hs_fit_noise)p->noise, .sigma = p->sigma, .robust = p->robust, .max_iter = p->max_iter, .start = o->candidate[m].start,
+			.noise = (enum hs_fit_noise)p->noise, .sigma = p->sigma, .robust = p->robust, .max_iter = p->max_iter,
+			.start = o->candidate[m].start,
 			.n_y = px->n_nav == 2 ? px->signal->axis[px->nav[0]].n : 1,
 			.n_x = px->n_nav == 2 ? px->signal->axis[px->nav[1]].n : px->n_pix, .sweeps = p->sweeps, .with_covariance = p->covariance,
 			.stop = run->common.deadline_s > 0 ? hs_run_out_of_time : NULL, .stop_ctx = run };

@@ -159,7 +159,8 @@ static int put_examples(struct hs_out *out, const struct hs_pixels *px, const st
 	return hs_session_put(out, &s, e->fitted, &extras, err);
 }
 
-int hs_fitted_put(struct hs_out *out, const struct hs_pixels *px, const struct hs_fitted *o, const char *typed, struct hs_err *err)
+int hs_fitted_put(struct hs_out *out, const struct hs_pixels *px, const struct hs_fitted *o, const char *typed,
+	struct hs_err *err)
 {
 	for (size_t m = 0; m < o->n; m++)
 		if (put_candidate(out, px, o, m, err) < 0)

@@ -25,12 +25,13 @@ struct hs_fitted {
 	struct hs_examples examples;
 };
 
-/* Where each model begins, from an earlier result: maps of as many pixels, or of one spectrum for all. HS_USAGE when a parameter is
- * not there, HS_BAD_DATA for another number of pixels. */
+/* Where each model begins, from an earlier result: maps of as many pixels, or of one spectrum for all. HS_USAGE when a parameter
+ * is not there, HS_BAD_DATA for another number of pixels. */
 int hs_fitted_read(struct hs_fitted *o, const char *path, const struct hs_pixels *px, struct hs_err *err);
 
 /* All results into the tool's step, parameters first. typed: the models as the user wrote them, with bars between. */
-int hs_fitted_put(struct hs_out *out, const struct hs_pixels *px, const struct hs_fitted *o, const char *typed, struct hs_err *err);
+int hs_fitted_put(struct hs_out *out, const struct hs_pixels *px, const struct hs_fitted *o, const char *typed,
+	struct hs_err *err);
 void hs_fitted_release(struct hs_fitted *o);
 
 #endif

@@ -1,7 +1,7 @@
 /* compound - models added up: "powerlaw + gaussian + gaussian", with names for all parameters and one vector for the fit.
  *
- * A name that is none of our models is looked for among the files of the user (usermodel.h); "expr: a * x^2 + b" is a formula, which
- * takes the rest of the text and so comes last.
+ * A name that is none of our models is looked for among the files of the user (usermodel.h); "expr: a * x^2 + b" is a formula,
+ * which takes the rest of the text and so comes last.
  *
  * Parameters of the terms follow each other. Their names are those of the model when it is alone, else "gaussian_centre", and
  * "gaussian1_centre", "gaussian2_centre" when a model occurs more than once. Real models do not add to complex ones.
@@ -65,8 +65,8 @@ int hs_compound_tie(struct hs_compound *c, const char *text, struct hs_err *err)
 /* HS_USAGE names the parameters of formulas that have no start: neither given, nor seen in the spectrum, nor linear. */
 int hs_compound_check(const struct hs_compound *c, struct hs_err *err);
 
-/* The unit of a parameter or derived quantity for data of these units; own: of HS_OF_OWN, where "^1,-2" means the axis to the power
- * 1 times the data to the power -2. Caller frees. */
+/* The unit of a parameter or derived quantity for data of these units; own: of HS_OF_OWN, where "^1,-2" means the axis to the
+ * power 1 times the data to the power -2. Caller frees. */
 char *hs_unit_of(enum hs_unit_of of, const char *own, const char *x_unit, const char *y_unit);
 
 /* Sum of the terms, as model.h's eval; room for n (2n) more values must follow y, and n_params more of them each dy. */

@@ -102,7 +102,8 @@ static bool fold(struct hs_expression *e, enum what what, size_t left)
 	const bool sum = what == ADD || what == SUB;
 	if ((!sum && what != MUL && what != DIV) || left + 2 != e->n_ops || a->what != NUMBER)
 		return false;
-	a->number = sum ? a->number + (what == ADD ? b->number : -b->number) : what == MUL ? a->number * b->number : a->number / b->number;
+	a->number = sum ? a->number + (what == ADD ? b->number : -b->number) : what == MUL ? a->number * b->number :
+		a->number / b->number;
 	e->n_ops--;
 	return true;
 }

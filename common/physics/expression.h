@@ -6,9 +6,9 @@
  *	power   = atom [ ^ sign ]                         2^3^2 = 2^9, -x^2 = -(x^2), 2^-1 = 0.5
  *	atom    = number | name | function ( sum { , sum } ) | ( sum )
  *
- * Functions: exp log sqrt sin cos tan tanh erf abs of one argument, pow min max of two. Names: x is the axis, pi the number, every
- * other one a parameter, in the order in which they first occur. There is no way to leave the formula: no assignments, no loops, no
- * files; length, nesting, parameters are bounded, so any text is parsed and evaluated in bounded time and memory.
+ * Functions: exp log sqrt sin cos tan tanh erf abs of one argument, pow min max of two. Names: x is the axis, pi the number,
+ * every other one a parameter, in the order in which they first occur. There is no way to leave the formula: no assignments, no
+ * loops, no files; length, nesting, parameters are bounded, so any text is parsed and evaluated in bounded time and memory.
  *
  * Parsed into a postfix program that is run over blocks of points; each value on its stack carries its derivatives by the
  * parameters it depends on (forward mode: R. E. Wengert, Commun. ACM 7 (1964) 463).

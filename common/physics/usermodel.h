@@ -6,9 +6,10 @@
  *	background                         broad: in a sum it is guessed first
  *	formula     height * exp(-(x / tau)^beta) + offset
  *	parameter   tau  start=peak_width low=0 high=1e3 unit=x  time of the decay
- * start is a number, or what is seen in each spectrum, perhaps with a factor ("0.1*x_span"): peak_height, peak_centre, peak_width (of
- * the largest peak), x_low, x_high, x_middle, x_span (of the axis). Parameters that enter linearly need none. unit is x, y, y*x, y/x, 1/x, 1, or one that is no matter of
- * axis and data (K); without it it follows from the formula where that says (hs_expression_unit).
+ * start is a number, or what is seen in each spectrum, perhaps with a factor ("0.1*x_span"): peak_height, peak_centre,
+ * peak_width (of the largest peak), x_low, x_high, x_middle, x_span (of the axis). Parameters that enter linearly need none.
+ * unit is x, y, y*x, y/x, 1/x, 1, or one that is no matter of axis and data (K); without it it follows from the formula where
+ * that says (hs_expression_unit).
  *
  * Files are looked for in the folders of $HS_MODELS (colons between), in share/hstools/models beside the program's bin, in
  * share/models beside its folder (a source tree), and in the folder one works in. A name with a slash is a path.
@@ -44,7 +45,8 @@ char **hs_user_model_names(size_t *n);
 bool hs_user_model_eval(const struct hs_user_model *m, const struct hs_grid *g, const double *p, double *y, double *dy);
 
 /* p comes with the values given, NAN else; linear ones that are not given become 0. False when one has no start. */
-bool hs_user_model_guess(const struct hs_user_model *m, const struct hs_grid *g, const double *y, const double *weight, double *p);
+bool hs_user_model_guess(const struct hs_user_model *m, const struct hs_grid *g, const double *y, const double *weight,
+	double *p);
 
 /* Does parameter j want a start from the user? */
 bool hs_user_model_wants(const struct hs_user_model *m, size_t j);

@@ -93,7 +93,8 @@ bool hs_fit_is_shown(const struct hs_maker *m)
 {
 	const struct hs_wish *w = m->wish;
 	size_t i;
-	const bool chosen = m->run->common.signal || w->components || w->at || w->window || w->limits || w->log || w->show != HS_SHOW_AUTO;
+	const bool chosen = m->run->common.signal || w->components || w->at || w->window || w->limits || w->log ||
+		w->show != HS_SHOW_AUTO;
 	const bool image = m->s->rank == 2 && m->s->sig_rank == 2, line = m->s->rank == 1 && m->s->axis[0].kind != HS_AXIS_POINT;
 	return !chosen && (image || line) && (hs_session_sibling(m->in, m->signal, "r2", &i) ? find_status(m, 0, &i) :
 		hs_session_sibling(m->in, m->signal, "m1_r2", &i) && find_status(m, 1, &i));

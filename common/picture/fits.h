@@ -11,8 +11,8 @@
 bool hs_fit_is_shown(const struct hs_maker *m);
 int hs_fit_show(struct hs_maker *m, struct hs_err *err);
 
-/* What the values 0, 1, ... of a coded signal are called (flag_values and flag_meanings, hsdata(5)): *n kept names, of which an entry
- * may be NULL; NULL when it is no coded one. */
+/* What the values 0, 1, ... of a coded signal are called (flag_values and flag_meanings, hsdata(5)): *n kept names, of which an
+ * entry may be NULL; NULL when it is no coded one. */
 const char **hs_meanings(struct hs_plan *plan, struct hs_in *in, size_t signal, size_t *n);
 
 #endif

@@ -38,7 +38,8 @@ static bool refused(const char *text, const char *sentence)
 
 static void values(void)
 {
-	static const struct { const char *text; double at_2; } row[] = { { "1+2*3", 7 }, { "(1+2)*3", 9 }, { "-x^2", -4 }, { "(-x)^2", 4 },
+	static const struct { const char *text; double at_2; } row[] = { { "1+2*3", 7 }, { "(1+2)*3", 9 }, { "-x^2", -4 },
+		{ "(-x)^2", 4 },
 		{ "2^3^2", 512 }, { "2^-1", 0.5 }, { "8/4/2", 1 }, { "8-4-2", 2 }, { "--3", 3 }, { "+-+3", -3 }, { "2*-3", -6 },
 		{ "1e3+1", 1001 }, { "1e3+3", 1003 }, { "1.5e-2*x", 0.03 }, { ".5*x", 1 }, { "pow(x,3)", 8 }, { "min(x,1)+max(x,3)", 4 },
 		{ "abs(1-x)", 1 }, { "sqrt(2*x)", 2 }, { "log(exp(x))", 2 }, { "sin(pi/2)", 1 }, { "cos(0)", 1 }, { "tan(pi/4)", 1 },
@@ -110,7 +111,8 @@ static void as_written_by_hand(const char *name, const char *text, const double 
 		}
 		worst = fmax(worst, off / largest);
 	}
-	tap_ok(good && worst < 1e-12, "%s as a formula: the same names, the same linear ones, values and derivatives to %.1e", name, worst);
+	tap_ok(good && worst < 1e-12, "%s as a formula: the same names, the same linear ones, values and derivatives to %.1e", name,
+		worst);
 	hs_expression_free(e);
 }
 
@@ -216,7 +218,8 @@ static void refusals(void)
 /* Any text is parsed or refused, and what is parsed can be evaluated. */
 static void noise(void)
 {
-	static const char *const word[] = { "x", "a", "b1", "1", ".5e3", "+", "-", "*", "/", "^", "(", ")", ",", "exp(", "min(", "erf(", "pow(",
+	static const char *const word[] = { "x", "a", "b1", "1", ".5e3", "+", "-", "*", "/", "^", "(", ")", ",", "exp(", "min(",
+		"erf(", "pow(",
 		" ", "$", "e" };
 	size_t n_parsed = 0, n_refused = 0;
 	for (size_t item = 0; item < 200000; item++) {
@@ -297,7 +300,8 @@ static void files(void)
 	tap_ok(hs_compound_parse(&c, "nothing", &err) < 0 && strstr(err.text, "gaussian") && strstr(err.text, "decay"),
 		"an unknown name lists models and files");
 	hs_compound_release(&c);
-	tap_ok(bad_file("formula a*x\nparameter b start=1\n", "'./bad.model', line 2: the formula has no parameter 'b'"), "no such parameter");
+	tap_ok(bad_file("formula a*x\nparameter b start=1\n", "'./bad.model', line 2: the formula has no parameter 'b'"),
+		"no such parameter");
 	tap_ok(bad_file("parameter b start=1\n", "line 1: parameters come after"), "a parameter too early");
 	tap_ok(bad_file("formula a*x\nparameter a begin=1\n", "'begin' is none of"), "no such attribute");
 	tap_ok(bad_file("formula a*x\nparameter a start=two*x_span\n", "'two'"), "a factor that is none");

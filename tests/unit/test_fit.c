@@ -1,5 +1,5 @@
-/* test_fit - what holds for fits of any model: criteria, intervals under each kind of noise, ties, weights, sweeps, starts, deadlines;
- * the same bytes for any threads and order of pixels; evidence and examples. */
+/* test_fit - what holds for fits of any model: criteria, intervals under each kind of noise, ties, weights, sweeps, starts,
+ * deadlines; the same bytes for any threads; evidence and examples. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +40,8 @@ static double *peaks(size_t rows, double sigma)
 }
 
 /* Options o with the model of that name fitted; the model lives in *c. */
-static bool fit_with(struct hs_compound *c, const char *model, const char *tie, const double *y, size_t rows, struct hs_fit_options o,
-	struct hs_fit *f)
+static bool fit_with(struct hs_compound *c, const char *model, const char *tie, const double *y, size_t rows,
+	struct hs_fit_options o, struct hs_fit *f)
 {
 	struct hs_err err = { 0 };
 	struct hs_rowsource *source = hs_array_rows_new(y, HS_ROW_F64, rows, N, NULL, &err);
@@ -66,7 +66,8 @@ static void criteria(enum hs_fit_noise noise, const char *name)
 	struct hs_fit f;
 	for (size_t e = 0; e < N; e++)
 		weight[e] = e >= 5;
-	const bool good = fit_with(&c, "gaussian+constant", NULL, y, 20, (struct hs_fit_options){ .noise = noise, .sigma = 4, .weight = weight },
+	const bool good = fit_with(&c, "gaussian+constant", NULL, y, 20, (struct hs_fit_options){ .noise = noise, .sigma = 4,
+		.weight = weight },
 		&f);
 	for (size_t i = 0; good && i < 20; i++) {
 		double m[N], squares = 0, chi2 = 0, mean = 0, total = 0;
@@ -110,7 +111,8 @@ static void intervals(const char *what, const double *y, size_t rows, struct hs_
 		least = fmin(least, (double)inside / (double)rows);
 		most = fmax(most, (double)inside / (double)rows);
 	}
-	tap_ok(good && least > 0.935 && most < 0.965 && f.count[HS_FIT_CONVERGED] == rows, "%s: 95 %% intervals hold the truth in %.1f to %.1f %%",
+	tap_ok(good && least > 0.935 && most < 0.965 && f.count[HS_FIT_CONVERGED] == rows,
+		"%s: 95 %% intervals hold the truth in %.1f to %.1f %%",
 		what, 100 * least, 100 * most);
 	hs_fit_release(&f);
 	hs_compound_release(&c);
@@ -129,7 +131,8 @@ static void honest_intervals(void)
 		if (hs_rng_uniform(&rng) < 0.04)
 			y[i] += 2000;
 	}
-	intervals("robust, 4 % spikes", y, ROWS, (struct hs_fit_options){ .noise = HS_FIT_EQUAL, .robust = true, .n_y = 40, .n_x = ROWS / 40,
+	intervals("robust, 4 % spikes", y, ROWS, (struct hs_fit_options){ .noise = HS_FIT_EQUAL, .robust = true, .n_y = 40,
+		.n_x = ROWS / 40,
 		.sweeps = 2 });
 	for (size_t i = 0; i < ROWS; i++) {
 		struct hs_rng rng;
@@ -269,7 +272,8 @@ static void deadline(void)
 	y[N + 7] = NAN;
 	const bool good = fit_with(&c, "gaussian+constant", NULL, y, 5, (struct hs_fit_options){ .stop = at_once, .n_y = 1, .n_x = 5,
 		.sweeps = 2 }, &f);
-	tap_ok(good && f.stopped && f.count[HS_FIT_UNDONE] == 4 && f.count[HS_FIT_SKIPPED] == 1 && isnan(f.value[0]) && isnan(f.aicc[0]) &&
+	tap_ok(good && f.stopped && f.count[HS_FIT_UNDONE] == 4 && f.count[HS_FIT_SKIPPED] == 1 && isnan(f.value[0]) &&
+		isnan(f.aicc[0]) &&
 		f.status[1] == HS_FIT_SKIPPED, "a deadline that has passed: nothing is fitted, and it says so");
 	hs_fit_release(&f);
 	hs_compound_release(&c);
