@@ -3,13 +3,15 @@
  * u >= 3^(-1/3) is the stable part when the indentation is given, as by a piezo: beyond its end the tip is free. u follows by
  * Newton's method from above, where the quartic is convex, and derivatives from its slope. */
 #include <math.h>
+#include <string.h>
 
+#include "math/lm.h"
 #include "physics/contact.h"
 
 enum { BASELINE, CONTACT, MODULUS, ADHESION, TILT, RADIUS, POISSON, DIRECTION, N_PARAMS };
 
 #define CUBE_ROOT_3 1.4422495703074083
-enum { MOST_STEPS = 100, BISECTIONS = 60, AROUND = 4 };
+enum { MOST_STEPS = 100, BISECTIONS = 60, AROUND = 3, FEW = 4 };
 
 struct force {
 	double value, by_depth, by_log_k, by_log_radius, by_adhesion;
@@ -84,15 +86,40 @@ static double end_of(double k, double radius, double adhesion)
 	return -cbrt(adhesion * adhesion / (k * k * radius)) / CUBE_ROOT_3;
 }
 
-/* Of all moduli that whose force at the innermost points is theirs, when the tip breaks free at `jump`: it rises with the
- * modulus. Squares that are left, at the points that count; infinite when there is none. */
-static double from_jump(const struct hs_grid *g, const double *y, const double *weight, const struct hs_contact_guess *found,
-	double jump, double *p)
+/* Squares that are left when the tip breaks free at `jump`; and, when step is not NULL, what baseline and the logarithms of
+ * modulus and adhesion should change by. Infinite when there is no model. */
+static double from_jump(const struct hs_grid *g, const double *y, const double *weight, double jump, double *p, double *step)
+{
+	double unit, radius, left = 0, h[9] = { 0 };
+	if (!stiffness(g, p, &unit, &radius) || !(p[MODULUS] > 0 && p[ADHESION] > 0))
+		return INFINITY;
+	const double k = unit * p[MODULUS], end = end_of(k, radius, p[ADHESION]);
+	p[CONTACT] = jump - p[DIRECTION] * end;
+	for (size_t j = 0; step && j < 3; j++)
+		step[j] = 0;
+	for (size_t i = 0; i < g->n; i++) {
+		if ((weight && !(weight[i] > 0)) || !isfinite(y[i]))
+			continue;
+		const struct force f = sphere(p[DIRECTION] * (g->x[i] - p[CONTACT]), k, radius, p[ADHESION]);
+		const double w = weight ? weight[i] : 1, off = y[i] - p[BASELINE] - f.value,
+			     by[] = { 1, f.by_log_k - f.by_depth * end * 2 / 3, f.by_adhesion * p[ADHESION] + f.by_depth * end * 2 / 3 };
+		left += w * off * off;
+		for (size_t a = 0; step && a < 3; a++) {
+			step[a] += w * by[a] * off;
+			for (size_t b = 0; b <= a; b++)
+				h[a * 3 + b] += w * by[a] * by[b];
+		}
+	}
+	return isfinite(left) && (!step || hs_lm_solve(h, 3, step)) ? left : INFINITY;
+}
+
+/* Of all moduli that whose force at the innermost points is theirs: it rises with the modulus. */
+static bool match_push(const struct hs_grid *g, const struct hs_contact_guess *found, double jump, double *p)
 {
 	const double deep = p[DIRECTION] * (found->deepest - jump), pull = p[ADHESION];
-	double unit, radius, left = 0;
+	double unit, radius;
 	if (!(deep > 0) || !stiffness(g, p, &unit, &radius))
-		return INFINITY;
+		return false;
 	double low = log(found->push / (sqrt(radius * deep) * deep)) - 7, high = low + 25;
 	for (int i = 0; i < BISECTIONS; i++) {
 		const double middle = 0.5 * (low + high), k = exp(middle);
@@ -101,15 +128,34 @@ static double from_jump(const struct hs_grid *g, const double *y, const double *
 		else
 			high = middle;
 	}
-	const double k = exp(low);
-	p[MODULUS] = k / unit;
-	p[CONTACT] = jump - p[DIRECTION] * end_of(k, radius, pull);
-	for (size_t i = 0; i < g->n; i++)
-		if ((!weight || weight[i] > 0) && isfinite(y[i])) {
-			const double off = y[i] - p[BASELINE] - sphere(p[DIRECTION] * (g->x[i] - p[CONTACT]), k, radius, pull).value;
-			left += (weight ? weight[i] : 1) * off * off;
-		}
-	return p[MODULUS] > 0 && isfinite(p[MODULUS]) && isfinite(p[CONTACT]) ? left : INFINITY;
+	p[MODULUS] = exp(low) / unit;
+	return p[MODULUS] > 0 && isfinite(p[MODULUS]);
+}
+
+/* A start whose tip breaks free at `jump`, with few steps towards the least squares of such; the squares left. */
+static double try_jump(const struct hs_grid *g, const double *y, const double *weight, const struct hs_contact_guess *found,
+	double jump, double *p)
+{
+	double step[3], q[N_PARAMS], best;
+	p[BASELINE] = found->baseline;
+	p[ADHESION] = found->pull;
+	if (!match_push(g, found, jump, p))
+		return INFINITY;
+	best = from_jump(g, y, weight, jump, p, step);
+	for (int i = 0; i < FEW && best < INFINITY; i++) {
+		double next[3];
+		memcpy(q, p, sizeof q);
+		q[BASELINE] += step[0];
+		q[MODULUS] *= exp(fmax(fmin(step[1], 1), -1));
+		q[ADHESION] *= exp(fmax(fmin(step[2], 1), -1));
+		const double left = from_jump(g, y, weight, jump, q, next);
+		if (!(left < best))
+			break;
+		best = left;
+		memcpy(p, q, sizeof q);
+		memcpy(step, next, sizeof step);
+	}
+	return best;
 }
 
 /* The adhesion is what the curve falls below its baseline; where it jumps back is where the tip breaks free, or a few points from
@@ -117,19 +163,21 @@ static double from_jump(const struct hs_grid *g, const double *y, const double *
 static bool guess(const struct hs_grid *g, const double *y, const double *weight, double *p)
 {
 	struct hs_contact_guess found;
-	double unit, radius, factor, best = INFINITY, at = NAN;
+	double unit, radius, factor, best = INFINITY, q[N_PARAMS];
 	if (!stiffness(g, p, &unit, &radius) || !hs_contact_find(g, y, weight, p[DIRECTION], &found))
 		return false;
-	p[BASELINE] = found.baseline;
-	p[ADHESION] = fmax(found.pull, 1e-3 * found.push);
 	const double step = fabs(g->x[g->n - 1] - g->x[0]) / (double)(g->n - 1);
+	memcpy(q, p, sizeof q);
 	for (int k = -AROUND; k <= AROUND && found.pull > 4 * found.noise; k++) {
-		const double left = from_jump(g, y, weight, &found, found.jump + k * step, p);
-		at = left < best ? found.jump + k * step : at;
+		const double left = try_jump(g, y, weight, &found, found.jump + k * step, q);
+		if (left < best)
+			memcpy(p, q, sizeof q);
 		best = fmin(left, best);
 	}
 	if (best < INFINITY)
-		return from_jump(g, y, weight, &found, at, p) < INFINITY;
+		return isfinite(p[CONTACT]);
+	p[BASELINE] = found.baseline;
+	p[ADHESION] = fmax(found.pull, 1e-3 * found.push);
 	if (!hs_contact_line(g, y, weight, p[DIRECTION], 1.5, found.baseline, &found, &p[CONTACT], &factor))
 		return false;
 	p[MODULUS] = factor / (unit * sqrt(radius));
