@@ -272,7 +272,7 @@ assert np.array_equal(result(0, "best_labels"), np.zeros((2, 3)))'
 
 @test "--deadline: what was not reached says so, status 5" {
 	hsgen peaks -k 2 --size 128x128x96 -o scene.nxs
-	gives 5 hsfit -m lorentzian+lorentzian+constant --deadline 30ms scene.nxs --report report.json -o out.nxs
+	gives 5 hsfit -m lorentzian+lorentzian+constant --deadline 1ms scene.nxs --report report.json -o out.nxs
 	says "stopped by --deadline"
 	check out.nxs
 	numbers out.nxs 's = result(0, "status"); assert (s == 7).any() and np.isnan(result(0, "lorentzian1_centre")[s == 7]).all()'

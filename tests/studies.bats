@@ -29,6 +29,7 @@ studies() {
 		hsunmix -q -p -k 3 -e sisal -a nnls
 		hsunmix -q -k 3 -a bayes --samples 40
 		hsfit -q -m gaussian+line
+		hsfit -q -m expr:a*x^2+b|constant --robust
 		hsprep -q --normalise area
 	END
 }
