@@ -1,7 +1,7 @@
 /* fft - discrete Fourier transforms of real images and spectra, over FFTW.
  *
- * X[v][u] = sum_yx x[y][x] exp(-2 pi i (v y / n_y + u x / n_x)); only u = 0 .. n_x/2 is kept, the rest are complex conjugates. The
- * inverse divides by n_y n_x, so that back and forth is the identity. A spectrum is an image of one line.
+ * X[v][u] = sum_yx x[y][x] exp(-2 pi i (v y / n_y + u x / n_x)); only u = 0 .. n_x/2 is kept, the rest are complex conjugates.
+ * The inverse divides by n_y n_x, so that back and forth is the identity. A spectrum is an image of one line.
  *
  * Plans are made once for a size and estimated, never measured: the same size gives the same bits on one machine every time.
  * Owner: the struct owns its two buffers. Threads: hs_fft_init and hs_fft_release on one at a time (FFTW's planner is one for the

@@ -1,6 +1,6 @@
-/* How it works. hs_phase_shift: window both, cross spectrum, whole-pixel peak of the inverse transform; then a few rounds with the
- * windows moved to where the content is; each ends with the peak of an upsampled transform in two levels, 1/16 and 1/256 of a pixel,
- * and a parabola through the last. */
+/* How it works. hs_phase_shift: window both, cross spectrum, whole-pixel peak of the inverse transform; then a few rounds with
+ * the windows moved to where the content is; each ends with the peak of an upsampled transform in two levels, 1/16 and 1/256 of a
+ * pixel, and a parabola through the last. */
 #include "math/phase.h"
 
 #include <math.h>
@@ -78,9 +78,10 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Spectrum of the moved image becomes the cross spectrum, weighted; returns the sum of the weights over all frequencies, which a
- * perfect match would have at its peak. Images are smooth, so the median magnitude n says what noise alone makes. white: c / (|c| +
- * 3 n), whose peak is narrow whatever the image. Otherwise phases by what they are worth (Knapp and Carter, IEEE Trans. Acoust.
- * Speech Signal Process. 24, 1976, 320, the maximum likelihood processor): s^2 / (2 s n + n^2), s = |c| - 3 n where that is above 0. */
+ * perfect match would have at its peak. Images are smooth, so the median magnitude n says what noise alone makes. white: c / (|c|
+ * + 3 n), whose peak is narrow whatever the image. Otherwise phases by what they are worth (Knapp and Carter, IEEE Trans. Acoust.
+ * Speech Signal Process. 24, 1976, 320, the maximum likelihood processor): s^2 / (2 s n + n^2), s = |c| - 3 n where that is above
+ * 0. */
 static double cross(struct hs_phase *p, bool white)
 {
 	const size_t n_u = p->fft.n_u, n = p->n_y * n_u;
@@ -104,8 +105,8 @@ static double cross(struct hs_phase *p, bool white)
 	return sum;
 }
 
-/* Value of the correlation at (y0 + k step, x0 + l step), k, l = -FINE .. FINE: peak of them, by separate sums over rows and columns
- * of the spectrum, which is read only. */
+/* Value of the correlation at (y0 + k step, x0 + l step), k, l = -FINE .. FINE: peak of them, by separate sums over rows and
+ * columns of the spectrum, which is read only. */
 struct peak {
 	double y, x, value, bend;     /* place after a parabola each way; value at the grid point */
 };
@@ -160,7 +161,8 @@ static struct peak upsampled(struct hs_phase *p, double y0, double x0, double st
 	const size_t k = best / SIDE, l = best % SIDE;
 	const double dy = k && k + 1 < SIDE ? vertex(value[best - SIDE], value[best], value[best + SIDE]) : 0,
 		     dx = l && l + 1 < SIDE ? vertex(value[best - 1], value[best], value[best + 1]) : 0;
-	return (struct peak){ .y = flat_y ? 0 : y0 + ((double)k - FINE + dy) * step, .x = flat_x ? 0 : x0 + ((double)l - FINE + dx) * step,
+	return (struct peak){ .y = flat_y ? 0 : y0 + ((double)k - FINE + dy) * step,
+		.x = flat_x ? 0 : x0 + ((double)l - FINE + dx) * step,
 		.value = value[best] };
 }
 

@@ -19,15 +19,17 @@ static bool seen(const double *value, const double *weight, size_t i)
 /* One step of time; q: what the velocity's variance gains. */
 static struct state ahead(struct state s, double q)
 {
-	return (struct state){ .x = s.x + s.v, .v = s.v, .xx = s.xx + 2 * s.xv + s.vv + q / 3, .xv = s.xv + s.vv + q / 2, .vv = s.vv + q };
+	return (struct state){ .x = s.x + s.v, .v = s.v, .xx = s.xx + 2 * s.xv + s.vv + q / 3, .xv = s.xv + s.vv + q / 2,
+		.vv = s.vv + q };
 }
 
 struct fit {
 	double log_likelihood, scale;         /* s^2 */
 };
 
-/* Filter with unit scale; keep (n, or NULL) receives the filtered states. Values are less `level`, weights relative to `mean_weight`. The
- * first two observations fix the state, which begins as good as unknown, and say nothing about the likelihood. */
+/* Filter with unit scale; keep (n, or NULL) receives the filtered states. Values are less `level`, weights relative to
+ * `mean_weight`. The first two observations fix the state, which begins as good as unknown, and say nothing about the likelihood.
+ * */
 static struct fit filter(const double *value, const double *weight, size_t n, double level, double mean_weight, double q,
 	struct state *keep)
 {
@@ -77,7 +79,8 @@ static void smooth_back(const struct state *kept, size_t n, double q, double sca
 	}
 }
 
-int hs_track_smooth(const double *value, const double *weight, size_t n, double *smooth, double *sigma, double *span, struct hs_err *err)
+int hs_track_smooth(const double *value, const double *weight, size_t n, double *smooth, double *sigma, double *span,
+	struct hs_err *err)
 {
 	double sum = 0, weights = 0;
 	size_t n_seen = 0;

@@ -4,7 +4,8 @@
  *	mean   what fits the mean spectrum best (math/phase.h on one line), twice: the second mean is sharper
  *	drift  for poor spectra, where the scale drifts while the scan goes on (drift.h)
  *
- * The lags are relative to their median. Channels that not all spectra reach are cut off, so that every value is a measured one. */
+ * The lags are relative to their median. Channels that not all spectra reach are cut off, so that every value is a measured one.
+ * */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,8 @@ static void release(void *state)
 
 /* ------------------------------------------------------------------ the highest peak */
 
-/* Least squares of log x = a + b t + c t^2 over channels low .. high, weights x: that is what counting noise asks for (the variance of
- * log x is 1/x). t from channel i. The top, NAN when there is none among them. */
+/* Least squares of log x = a + b t + c t^2 over channels low .. high, weights x: that is what counting noise asks for (the
+ * variance of log x is 1/x). t from channel i. The top, NAN when there is none among them. */
 static double parabola(const double *x, size_t low, size_t high, size_t i)
 {
 	double s[5] = { 0 }, r[3] = { 0 };
@@ -69,7 +70,8 @@ static double parabola(const double *x, size_t low, size_t high, size_t i)
 	return high > low + 1 && c < 0 && top >= (double)low && top <= (double)high ? top : NAN;
 }
 
-/* First over the channels above half of the highest; where those end is up to noise, so then over as many around the top found. */
+/* First over the channels above half of the highest; where those end is up to noise, so then over as many around the top found.
+ * */
 static double top_of_peak(const double *x, size_t first, size_t last)
 {
 	size_t i = first;
@@ -253,7 +255,8 @@ static void keep_found(struct align *a, struct hs_stage *stage, const struct hs_
 	for (size_t i = 0; i < stage->n_found; i++) {
 		struct hs_found *f = &a->found[i];
 		const double *from = i ? a->sigma : a->lag;
-		hs_signal_init(&f->signal, i ? "shift_sigma" : "shift", i ? "standard deviation of the shift" : "shift", s->axis[nav].units, HS_F64);
+		hs_signal_init(&f->signal, i ? "shift_sigma" : "shift", i ? "standard deviation of the shift" : "shift", s->axis[nav].units,
+			HS_F64);
 		for (size_t d = 0; d < nav; d++)
 			hs_signal_add_axis(&f->signal, hs_axis_dup(&s->axis[d]));
 		if (!nav)
@@ -278,7 +281,8 @@ static int parse(struct align *a, const struct hs_stage *before, const char *arg
 	const char *rest;
 	char *word = hs_op_word(args, &rest);
 	const int found = hs_word_index(WORDS, word);
-	int verdict = found < 0 ? hs_fail(err, HS_USAGE, "'%.60s' is none of " WORDS, word) : hs_op_spectrum(before, "aligning", axis, err);
+	int verdict = found < 0 ? hs_fail(err, HS_USAGE, "'%.60s' is none of " WORDS, word) : hs_op_spectrum(before, "aligning", axis,
+		err);
 	*how = (enum how)found;
 	if (verdict == 0 && !hs_axis_is_uniform(*axis))
 		verdict = hs_fail(err, HS_BAD_DATA, "%s is not evenly spaced: resample first", (*axis)->name);

@@ -1,11 +1,11 @@
 /* Spikes taken out: cosmic rays, flashes, single bits. A spike is one value (up to three channels wide) that all around it speak
- * against: the channels beside it in its own spectrum, and the same channel of the eight pixels around. So a narrow line stays, for the
- * neighbours have it as well, and so does a bright pixel, for its other channels are as bright.
+ * against: the channels beside it in its own spectrum, and the same channel of the eight pixels around. So a narrow line stays,
+ * for the neighbours have it as well, and so does a bright pixel, for its other channels are as bright.
  *
  * How far is too far: T standard deviations of what is usual - the spread (median absolute deviation) of the same spectrum within
  * NEAR channels, that of the pixels around, and not less than shot noise where the values are counts (all of them whole and not
- * negative): T sqrt(m) + T^2 / 4 above m, which is T in units in which counts have an even spread (Anscombe, Biometrika 35, 1948, 246);
- * elsewhere than the median spread of up to SAMPLE spectra. A spike becomes the median of its witnesses.
+ * negative): T sqrt(m) + T^2 / 4 above m, which is T in units in which counts have an even spread (Anscombe, Biometrika 35, 1948,
+ * 246); elsewhere than the median spread of up to SAMPLE spectra. A spike becomes the median of its witnesses.
  *
  * Images (fewer than four channels) have the pixels around alone as witnesses, a lone spectrum its channels. */
 #include <math.h>
@@ -112,7 +112,8 @@ static int look_at(void *ctx, int thread, const struct hs_block *b, struct hs_er
 
 static int find_usual(struct judge *j, const struct hs_stage *before, struct hs_err *err)
 {
-	const size_t threads = (size_t)hs_par_threads(), every = before->n_pix / SAMPLE + 1, n_rows = (before->n_pix + every - 1) / every;
+	const size_t threads = (size_t)hs_par_threads(), every = before->n_pix / SAMPLE + 1,
+		n_rows = (before->n_pix + every - 1) / every;
 	struct survey s = { .every = every };
 	int verdict = -1;
 	size_t n = 0;
@@ -144,8 +145,9 @@ struct place {
 	size_t x, c;
 };
 
-/* The same channel of the pixels around, as it would be here: what a neighbour has above its own channels beside, above the channels
- * beside here. A brighter pixel may have more of that, in the ratio of the sums, or the same; what speaks less against the value counts. */
+/* The same channel of the pixels around, as it would be here: what a neighbour has above its own channels beside, above the
+ * channels beside here. A brighter pixel may have more of that, in the ratio of the sums, or the same; what speaks less against
+ * the value counts. */
 static size_t around(const struct place *p, double *witness)
 {
 	const struct hs_lines *l = p->l;

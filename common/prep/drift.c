@@ -69,8 +69,8 @@ static int add_lines(void *ctx, const struct hs_block *block, size_t n_blocks, s
 	return 0;
 }
 
-/* The derivative of a mean of few counts is mostly noise. The logarithm is smoothed as much as its likelihood asks for, with weights of
- * counting noise; empty channels get no say in anything. */
+/* The derivative of a mean of few counts is mostly noise. The logarithm is smoothed as much as its likelihood asks for, with
+ * weights of counting noise; empty channels get no say in anything. */
 static int smooth_mean(struct search *s, struct hs_err *err)
 {
 	double *level = hs_alloc(s->n, sizeof *level, err);
@@ -114,7 +114,8 @@ static int find_mean(struct search *s, struct hs_err *err)
 static bool whitened(const struct search *s, const struct hs_block *b, size_t i, int thread, double **row)
 {
 	double *y = moved_row(s, b, i, thread);
-	const double *line = s->line_sum + (b->first_row + i) / s->line * s->n, counts = total(y, s->n), share = counts / total(line, s->n);
+	const double *line = s->line_sum + (b->first_row + i) / s->line * s->n, counts = total(y, s->n), share = counts / total(line,
+		s->n);
 	if (!(counts > 0) || !isfinite(share))
 		return false;
 	for (size_t j = 0; j < s->n; j++)
@@ -156,7 +157,8 @@ static void start_directions(struct search *s)
 	hs_la_orthonormalise(s->direction, N_DIRECTIONS, s->n);
 }
 
-/* One power iteration; *n_real of the directions, put first, are above what noise alone makes (the edge of Marchenko and Pastur). */
+/* One power iteration; *n_real of the directions, put first, are above what noise alone makes (the edge of Marchenko and Pastur).
+ * */
 static int improve_directions(struct search *s, size_t *n_real, struct hs_err *err)
 {
 	enum { K = N_DIRECTIONS };
@@ -164,7 +166,8 @@ static int improve_directions(struct search *s, size_t *n_real, struct hs_err *e
 	double *sum, small[K * K], value[K], turn[K * K], *was = hs_alloc(K * n, sizeof *was, err);
 	int verdict = -1;
 	s->tree = was ? hs_tree_new(n_sums * sizeof(double), hs_merge_sums, &n_sums, err) : NULL;
-	if (s->tree && hs_rows_each(s->before->source, "drift: composition", project_rows, s, err) == 0 && (sum = hs_tree_root(s->tree, err))) {
+	if (s->tree && hs_rows_each(s->before->source, "drift: composition", project_rows, s, err) == 0 && (sum = hs_tree_root(s->tree,
+		err))) {
 		/* Rayleigh-Ritz: v' C v within the directions there were, which turns the images of those */
 		memcpy(was, s->direction, K * n * sizeof *was);
 		for (size_t k = 0; k < K; k++)
@@ -206,7 +209,8 @@ static void finish_filter(struct search *s, const double *root, double whole, si
 	for (size_t j = 0; j < s->n; j++)
 		gain -= f[j] * s->slope[j] * root[j];
 	s->worth = gain > 0 && square > 1e-20 ? gain * gain / square : 0;
-	hs_detail("drift: %zu directions of composition, %.0f %% of the derivative is left", n_real, whole > 0 ? 100 * s->worth / whole : 0);
+	hs_detail("drift: %zu directions of composition, %.0f %% of the derivative is left", n_real,
+		whole > 0 ? 100 * s->worth / whole : 0);
 	for (size_t j = 0; j < s->n && s->worth > 0; j++)
 		f[j] *= s->whiten[j] / gain;
 }
@@ -400,5 +404,6 @@ int hs_drift_find(const struct hs_stage *before, size_t first, size_t last, doub
 size_t hs_drift_bytes(size_t n_pix, size_t n_lines, size_t n_chan, int threads)
 {
 	const size_t t = (size_t)(threads > 0 ? threads : 1);
-	return ((n_lines + 3 + 2 * N_DIRECTIONS + (t + 24) * N_DIRECTIONS + 3 * t) * n_chan + 2 * n_pix) * sizeof(double) + hs_track_bytes(n_pix);
+	return ((n_lines + 3 + 2 * N_DIRECTIONS + (t + 24) * N_DIRECTIONS + 3 * t) * n_chan + 4 * n_pix) * sizeof(double) +
+		hs_track_bytes(n_pix);
 }

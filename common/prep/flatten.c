@@ -4,8 +4,8 @@
  *	lines   less what one line lies above the line before, as the median of the differences says (a slope along y goes with it)
  *	steps   the same only where the median jumps: more than six standard deviations of what it does elsewhere
  *
- * The mean level of an image stays. One pass finds planes or steps, images x channels x 3 or lines x channels numbers; pixels that are
- * left out say nothing. */
+ * The mean level of an image stays. One pass finds planes or steps, images x channels x 3 or lines x channels numbers; pixels
+ * that are left out say nothing. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

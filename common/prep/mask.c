@@ -137,7 +137,8 @@ static double median(double *x, size_t n)
 /* How much brighter a pixel is than the median of its neighbours in the image; NAN when it has none. */
 static double excess(const struct hs_signal *s, const double *sum, size_t pixel)
 {
-	const size_t nav = hs_signal_nav_rank(s), n_x = nav ? s->axis[nav - 1].n : 1, n_y = nav > 1 ? s->axis[nav - 2].n : 1, x = pixel % n_x,
+	const size_t nav = hs_signal_nav_rank(s), n_x = nav ? s->axis[nav - 1].n : 1, n_y = nav > 1 ? s->axis[nav - 2].n : 1,
+		x = pixel % n_x,
 		     y = pixel / n_x % n_y;
 	double near[NEIGHBOURS];
 	size_t n = 0;

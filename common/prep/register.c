@@ -1,8 +1,10 @@
 /* Images of a series laid onto one another. Frames are the navigation dimensions before the last two, an image the sum over the
- * spectrum; where there are no such dimensions every channel is a frame of its own (a stack of images, an energy-filtered series).
+ * spectrum; where there are no such dimensions every channel is a frame of its own (a stack of images, an energy-filtered
+ * series).
  *
- * How it works: frames are collected from passes over the rows, as many at a time as HOLD_BYTES has room for, and each is compared
- * with the first one or with the one before (math/phase.h). Then every output pixel is looked up at its place in the moved frame. */
+ * How it works: frames are collected from passes over the rows, as many at a time as HOLD_BYTES has room for, and each is
+ * compared with the first one or with the one before (math/phase.h). Then every output pixel is looked up at its place in the
+ * moved frame. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +78,8 @@ static int take_rows(void *ctx, int thread, const struct hs_block *b, struct hs_
 }
 
 /* The frame's place follows from its shift against the reference, which is at the place of frame `anchor`. */
-static void place(struct path *p, size_t frame, size_t anchor, struct hs_phase *phase, const double *reference, const double *image)
+static void place(struct path *p, size_t frame, size_t anchor, struct hs_phase *phase, const double *reference,
+	const double *image)
 {
 	double shift[2];
 	p->sure[frame] = hs_phase_shift(phase, reference, image, shift);
@@ -130,8 +133,8 @@ static struct between look_at(size_t i, double shift)
 	return (struct between){ (ptrdiff_t)low, fmax(0, place - low) };
 }
 
-/* Weights of four samples around, cubic convolution (Keys, IEEE Trans. Acoust. Speech Signal Process. 29, 1981, 1153), or of the two
- * next to it, linear. */
+/* Weights of four samples around, cubic convolution (Keys, IEEE Trans. Acoust. Speech Signal Process. 29, 1981, 1153), or of the
+ * two next to it, linear. */
 static void weights(double t, bool cubic, double w[4])
 {
 	const double u = 1 - t;
@@ -228,7 +231,8 @@ static int open_register(struct hs_stage *stage, const struct hs_stage *before, 
 	keep_found(p, &before->signal);
 	stage->n_found = N_FOUND;
 	stage->found = p->found;
-	stage->said = hs_must_printf("%zu frames moved by up to %.2f pixels in y, %.2f in x; %zu could not be placed", p->n_frames, most[0],
+	stage->said = hs_must_printf("%zu frames moved by up to %.2f pixels in y, %.2f in x; %zu could not be placed", p->n_frames,
+		most[0],
 		most[1], p->n_lost);
 	const double reach = fmin(ceil(most[0]) + 2, (double)p->n_y);
 	return hs_stage_lines(stage, before, (size_t)reach, 0, move_line, err);

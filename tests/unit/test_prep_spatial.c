@@ -1,5 +1,5 @@
-/* Operations on space and scan against data whose truth is known; every one on data that have none, and the same bits from any number
- * of threads. */
+/* Operations on space and scan against data whose truth is known; every one on data that have none, and the same bits from any
+ * number of threads. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +112,8 @@ static void tracks(void)
 		off += d * d / N;
 		chi += d * d / (sigma[i] * sigma[i]) / N;
 	}
-	tap_ok(sqrt(off) < 0.25 && chi > 0.1 && chi < 4 && span > 50, "... to %.3f of 3, errors as told (chi2 %.2f), over %.0f values", sqrt(off),
+	tap_ok(sqrt(off) < 0.25 && chi > 0.1 && chi < 4 && span > 50, "... to %.3f of 3, errors as told (chi2 %.2f), over %.0f values",
+		sqrt(off),
 		chi, span);
 	for (size_t i = 0; i < N; i++)
 		y[i] = 5 - 0.25 * (double)i;
@@ -121,7 +122,8 @@ static void tracks(void)
 	for (size_t i = 0; i < N; i++)
 		off = fmax(off, fabs(s[i] - y[i]));
 	tap_ok(off < 1e-3, "a straight line stays (%.2g)", off);
-	tap_ok(hs_track_smooth(y, w, 1, s, sigma, NULL, &err) == 0 && s[0] == y[0] && isnan(sigma[0]), "one value stays, its error unknown");
+	tap_ok(hs_track_smooth(y, w, 1, s, sigma, NULL, &err) == 0 && s[0] == y[0] && isnan(sigma[0]),
+		"one value stays, its error unknown");
 	memset(w, 0, N * sizeof *w);
 	tap_ok(hs_track_smooth(y, w, N, s, sigma, NULL, &err) < 0 && err.status == HS_BAD_DATA, "nothing seen: %s", err.text);
 	free(y);
@@ -144,7 +146,8 @@ static void lags(void)
 		before += x[i];
 		was += i * x[i];
 	}
-	tap_ok(fabs(sum - before) < 1e-12 && fabs((was - centre) / sum - 2.3) < 1e-12, "parts of a channel: counts stay, the centre moves by 2.3");
+	tap_ok(fabs(sum - before) < 1e-12 && fabs((was - centre) / sum - 2.3) < 1e-12,
+		"parts of a channel: counts stay, the centre moves by 2.3");
 	tap_ok(!hs_lag_undo(x, 40, NAN, 0, 40, y) && !hs_lag_undo(x, 40, INFINITY, 0, 40, y), "no lag: no spectrum");
 	tap_ok(hs_lag_undo(x, 40, -1e9, 0, 40, y) && y[39] == x[0], "far beyond the end");
 	tap_ok(hs_lag_median((double[]){ NAN, 3, 1, INFINITY, 2 }, 5, sorted) == 2 && isnan(hs_lag_median((double[]){ NAN }, 1, sorted)),
@@ -192,13 +195,15 @@ static void alignment(void)
 	struct hs_err err;
 	uint8_t *skip;
 	cube_init(&c, 1, 6, 7, 128);
-	const struct { const char *args; double counts, error; } want[] = { { "peak", 1e6, 1e-3 }, { "peak", 100, 0.4 }, { "mean", 1e6, 0.02 },
+	const struct { const char *args; double counts, error; } want[] = { { "peak", 1e6, 1e-3 }, { "peak", 100, 0.4 }, { "mean", 1e6,
+		0.02 },
 		{ "mean", 100, 0.2 }, { "peak:110:140eV", 1e6, 1e-3 } };
 	for (size_t i = 0; i < HS_LEN(want); i++) {
 		fill_peaks(&c, want[i].counts);
 		const int verdict = apply(&s, cube_stage(&c), "align", want[i].args, &err);
 		const double error = verdict ? NAN : lag_error(&s, c.n_pix);
-		tap_ok(error < want[i].error && s.n_chan < c.n_chan && s.signal.axis[2].n == s.n_chan, "align %s at %g counts: error %.2g channels %s",
+		tap_ok(error < want[i].error && s.n_chan < c.n_chan && s.signal.axis[2].n == s.n_chan,
+			"align %s at %g counts: error %.2g channels %s",
 			want[i].args, want[i].counts, error, err.text);
 		hs_stage_release(&s);
 	}
@@ -211,7 +216,8 @@ static void alignment(void)
 		for (size_t j = 0; j < s.n_chan && i != 5 && i != 8; j++)
 			off = fmax(off, fabs(x[i * s.n_chan + j] - x[j]));
 	tap_ok(off < 0.02e6, "aligned spectra are one and the same to what interpolation blurs (%.3g of 1e6)", off);
-	tap_ok(skip[5] && isnan(x[5 * s.n_chan]) && skip[8] && !skip[0] && isnan(s.found[0].value[5]), "the empty and the masked one are left out");
+	tap_ok(skip[5] && isnan(x[5 * s.n_chan]) && skip[8] && !skip[0] && isnan(s.found[0].value[5]),
+		"the empty and the masked one are left out");
 	free(x);
 	free(skip);
 	hs_stage_release(&s);
@@ -248,7 +254,8 @@ static void drift_of(const char *name, uint64_t seed)
 		aa += (truth[i] - a) * (truth[i] - a);
 		bb += (s.found[0].value[i] - b) * (s.found[0].value[i] - b);
 	}
-	tap_ok(ab / sqrt(aa * bb) > 0.9, "%s of seed %d, 200 counts a spectrum: drift correlates %.3f %s", name, (int)seed, ab / sqrt(aa * bb),
+	tap_ok(ab / sqrt(aa * bb) > 0.9, "%s of seed %d, 200 counts a spectrum: drift correlates %.3f %s", name, (int)seed,
+		ab / sqrt(aa * bb),
 		err.text);
 	tap_ok(verdict == 0 && s.n_found == 2 && s.found[1].value[0] > 0, "... and its error is told");
 	hs_stage_release(&s);
@@ -289,8 +296,10 @@ static void registration(bool channels, const char *word)
 	const int verdict = apply(&s, cube_stage(&c), "register", word, &err);
 	double worst = verdict ? INFINITY : 0, off = 0;
 	for (size_t f = 0; verdict == 0 && f < F; f++)
-		worst = fmax(worst, fmax(fabs(s.found[0].value[f] / 0.5 - 0.9 * (double)f), fabs(s.found[1].value[f] / 0.5 + 0.55 * (double)f)));
-	tap_ok(worst < 0.05, "%s, against the %s: path to %.3f pixel %s", channels ? "a stack" : "a series of cubes", word, worst, err.text);
+		worst = fmax(worst, fmax(fabs(s.found[0].value[f] / 0.5 - 0.9 * (double)f),
+			fabs(s.found[1].value[f] / 0.5 + 0.55 * (double)f)));
+	tap_ok(worst < 0.05, "%s, against the %s: path to %.3f pixel %s", channels ? "a stack" : "a series of cubes", word, worst,
+		err.text);
 	double *x = rows_of(&s, &skip);
 	size_t good = 0;
 	for (size_t i = 0; i < Y * X; i++) {
@@ -418,16 +427,19 @@ static void masks(void)
 	for (size_t j = 0; j < 3; j++)
 		c.x[4 * 20 + j] = 4095;
 	c.stage.files = &files;
-	const struct { const char *args; size_t pixel, n; uint8_t bit; } want[] = { { "dead", 3, 1, HS_MASK_DEAD }, { "hot:20", 14, 2, HS_MASK_HOT },
+	const struct { const char *args; size_t pixel, n; uint8_t bit; } want[] = { { "dead", 3, 1, HS_MASK_DEAD }, { "hot:20", 14, 2,
+		HS_MASK_HOT },
 		{ "saturated", 20, 1, HS_MASK_SATURATED }, { "saturated:1000", 14, 2, HS_MASK_SATURATED },
-		{ "range:5:2000", 20, 2, HS_MASK_EXCLUDED }, { "sums>28", 29, 1, HS_MASK_EXCLUDED }, { "a:b.nxs:sums<2", 0, 2, HS_MASK_EXCLUDED } };
+		{ "range:5:2000", 20, 2, HS_MASK_EXCLUDED }, { "sums>28", 29, 1, HS_MASK_EXCLUDED }, { "a:b.nxs:sums<2", 0, 2,
+			HS_MASK_EXCLUDED } };
 	for (size_t k = 0; k < HS_LEN(want); k++) {
 		size_t n = 0;
 		const int verdict = apply(&s, cube_stage(&c), "exclude", want[k].args, &err);
 		double *x = rows_of(&s, &skip);
 		for (size_t i = 0; i < c.n_pix; i++)
 			n += skip[i] != 0 && s.signal.mask && s.signal.mask[i] == want[k].bit;
-		tap_ok(verdict == 0 && n == want[k].n && skip[want[k].pixel] && !memcmp(x, c.x, c.n_pix * 4 * sizeof *x), "%s: %zu pixels, values stay %s",
+		tap_ok(verdict == 0 && n == want[k].n && skip[want[k].pixel] && !memcmp(x, c.x, c.n_pix * 4 * sizeof *x),
+			"%s: %zu pixels, values stay %s",
 			want[k].args, n, err.text);
 		free(x);
 		free(skip);
