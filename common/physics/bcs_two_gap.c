@@ -129,7 +129,7 @@ static const struct hs_param_spec param[] = {
 	{ .name = "gap2", .what = "second gap", .unit_of = HS_OF_X, .low = 0, .high = INFINITY, .usual = NAN },
 	{ .name = "gamma2", .what = "broadening by lifetime in the second band", .unit_of = HS_OF_X, .low = 0, .high = INFINITY,
 		.usual = NAN },
-	{ .name = "centre", .what = "bias that is no bias", .unit_of = HS_OF_X, .low = -INFINITY, .high = INFINITY, .usual = NAN },
+	{ .name = "centre", .what = "middle of the gap", .unit_of = HS_OF_X, .low = -INFINITY, .high = INFINITY, .usual = NAN },
 	{ .name = "slope", .what = "rise of the normal conductance along the axis", .unit_of = HS_OF_SLOPE, .low = -INFINITY,
 		.high = INFINITY, .usual = 0, .setting = true },
 	{ .name = "temperature", .what = "of the electrons", .unit_of = HS_OF_OWN, .unit = "K", .low = 0, .high = 1e5, .usual = 4.2,

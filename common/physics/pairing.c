@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "physics/guess.h"
+#include "physics/thermal.h"
 
 #define BOLTZMANN_EV (1.380649e-23 / 1.602176634e-19)
 enum { MEAN_STEPS = 60 };
@@ -61,6 +62,51 @@ double hs_pairing_boltzmann(const struct hs_grid *g)
 		return 0;
 	const double volt = hs_unit_factor(g->x_unit, "V"), unit = volt > 0 ? volt : hs_unit_factor(g->x_unit, "eV");
 	return unit > 0 ? BOLTZMANN_EV / unit : 0;
+}
+
+/* ------------------------------------------------------------------ one gap */
+
+struct state {
+	hs_pairing_density *of;
+	double gap, gamma;
+};
+
+static void density(const void *ctx, double complex z, double complex *f)
+{
+	const struct state *s = ctx;
+	const struct hs_pairing_value v = s->of(CMPLX(creal(z), cimag(z) - s->gamma), s->gap);
+	f[0] = v.n;
+	f[1] = v.by_z;
+	f[2] = v.by_gap;
+	f[3] = CMPLX(cimag(v.by_z), -creal(v.by_z));
+}
+
+bool hs_pairing_eval(hs_pairing_density *of, const struct hs_grid *g, const double *p, double *y, double *dy)
+{
+	const size_t n = g->n, m = dy ? n : 0;        /* without dy nothing is written there */
+	const double boltzmann = hs_pairing_boltzmann(g);
+	const struct state s = { of, p[HS_PAIRING_GAP], p[HS_PAIRING_GAMMA] };
+	const struct hs_broadening b = { boltzmann * p[HS_PAIRING_TEMPERATURE], p[HS_PAIRING_MODULATION] };
+	const struct hs_density d = { density, &s, dy ? 4 : 1 };
+	double *const by = dy ? dy : y, *plane[] = { y, by + HS_PAIRING_CENTRE * m, by + HS_PAIRING_GAP * m, by + HS_PAIRING_GAMMA * m };
+	if (!(s.gap >= 0 && s.gamma >= 0) || (!(boltzmann > 0) && p[HS_PAIRING_TEMPERATURE] > 0))
+		return false;
+	if (!hs_broaden(&b, g, p[HS_PAIRING_CENTRE], &d, plane, by + HS_PAIRING_TEMPERATURE * m, by + HS_PAIRING_MODULATION * m))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const double level = p[HS_PAIRING_SCALE] + p[HS_PAIRING_SLOPE] * g->x[i];
+		if (dy) {
+			dy[HS_PAIRING_SCALE * n + i] = y[i];
+			dy[HS_PAIRING_SLOPE * n + i] = g->x[i] * y[i];
+			dy[HS_PAIRING_GAP * n + i] *= level;
+			dy[HS_PAIRING_GAMMA * n + i] *= level;
+			dy[HS_PAIRING_CENTRE * n + i] *= -level;
+			dy[HS_PAIRING_TEMPERATURE * n + i] *= level * boltzmann;
+			dy[HS_PAIRING_MODULATION * n + i] *= level;
+		}
+		y[i] *= level;
+	}
+	return true;
 }
 
 /* ------------------------------------------------------------------ first guesses */

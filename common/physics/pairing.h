@@ -21,6 +21,12 @@ struct hs_pairing_value hs_pairing_s_wave(double complex z, double gap);
  * complete elliptic integral (Won, Maki, Phys. Rev. B 49 (1994) 1397). At z = 0 its slope, which is infinite, is given as 0. */
 struct hs_pairing_value hs_pairing_d_wave(double complex z, double gap);
 
+/* The parameters of a model with one gap, and such a model: (scale + slope x) times a density, broadened (thermal.h). */
+enum { HS_PAIRING_SCALE, HS_PAIRING_GAP, HS_PAIRING_GAMMA, HS_PAIRING_CENTRE, HS_PAIRING_SLOPE, HS_PAIRING_TEMPERATURE,
+	HS_PAIRING_MODULATION, HS_PAIRING_PARAMS };
+typedef struct hs_pairing_value hs_pairing_density(double complex z, double gap);
+bool hs_pairing_eval(hs_pairing_density *of, const struct hs_grid *g, const double *p, double *y, double *dy);
+
 /* k_B in units of the axis per kelvin, for axes in volts or electron volts; 0 for others. */
 double hs_pairing_boltzmann(const struct hs_grid *g);
 

@@ -330,8 +330,11 @@ static int drive(int argc, char **argv)
 	const size_t n = m ? strtoul(argv[6], NULL, 10) : 0, have = fit ? 2 * n : n;
 	double *v = malloc((2 * n + 1) * sizeof *v), p[HS_MODEL_MOST] = { 0 };
 	FILE *file = m ? fopen(argv[5], "rb") : NULL;
-	if (!file || fread(v, sizeof *v, have, file) != have)
+	const bool whole = file && fread(v, sizeof *v, have, file) == have;
+	if (!whole) {
+		free(v);
 		return 2;
+	}
 	fclose(file);
 	if (!fit) {
 		for (int j = 7; j < argc && j - 7 < HS_MODEL_MOST; j++)
