@@ -288,7 +288,8 @@ int main(int argc, char **argv)
 	struct params p = { 0 };
 	size_t n;
 	const struct hs_opt *options = hs_chain_options(&p.said, &n);
-	const struct hs_tool tool = { .name = "hsprep", .summary = "clean and reshape a cube: operations in the order given", .operands = "[FILE]",
+	const struct hs_tool tool = { .name = "hsprep", .summary = "clean and reshape a cube: operations in the order given",
+		.operands = "[FILE]",
 		.max_operands = 1, .takes = "a signal: pixels x channels", .gives = "data: the cube after the last operation",
 		.example = "hsprep --crop energy=280:320eV --bin x=2 --bin y=2 cube.nxs | hspca -o pca.nxs",
 		.uses = HS_USES_OUTPUT | HS_USES_SIGNAL | HS_USES_ROWS | HS_USES_REPORT, .options = options, .n_options = n, .params = &p,

@@ -26,8 +26,8 @@ int hs_panel_rows(struct hs_maker *m, const char *title, const struct hs_signal 
 /* Labels of n values, kept: -1 for what is masked or no label. */
 int32_t *hs_panel_to_labels(struct hs_maker *m, const double *v, const uint8_t *mask, size_t n, struct hs_err *err);
 
-/* Classes of signal number `signal` are called what the file calls them: by their meanings, where it has codes, else by their value,
- * 0 being the first. n_labels: at least so many. */
+/* Classes of signal number `signal` are called what the file calls them: by their meanings, where it has codes, else by their
+ * value, 0 being the first. n_labels: at least so many. */
 void hs_panel_labels(struct hs_maker *m, size_t signal, const char *title, const int32_t *label, const struct hs_axis *y,
 	const struct hs_axis *x, size_t n_labels);
 

@@ -1,8 +1,8 @@
 /* A background that follows a law in a window before an edge, extrapolated and subtracted.
  *
- * A power law A E^-r is exp(a - r ln E) and an exponential exp(a - r E): for counts the likelihood is largest where the sum of the
- * law over the window is the sum of the counts, and the mean place of the law the mean place of the counts. So r solves one equation
- * whose left side falls with r: Newton's steps within a bracket. */
+ * A power law A E^-r is exp(a - r ln E) and an exponential exp(a - r E): for counts the likelihood is largest where the sum of
+ * the law over the window is the sum of the counts, and the mean place of the law the mean place of the counts. So r solves one
+ * equation whose left side falls with r: Newton's steps within a bracket. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -72,4 +72,5 @@ static int open_bin(struct hs_stage *stage, const struct hs_stage *before, const
 	return g->from ? hs_stage_rows(stage, before, 0, add_up, err) : -1;
 }
 
-const struct hs_op hs_op_bin = { .name = "bin", .metavar = "AXIS=N", .help = "add up groups of N neighbours, energy=4", .open = open_bin };
+const struct hs_op hs_op_bin = { .name = "bin", .metavar = "AXIS=N", .help = "add up groups of N neighbours, energy=4",
+	.open = open_bin };

@@ -13,8 +13,8 @@ struct hs_chain {
 /* Option rows for all operations, which fill said; *n of them. Static: made once. */
 const struct hs_opt *hs_chain_options(struct hs_opt_said *said, size_t *n);
 
-/* The input as first stage: its description (copied, of the type the source delivers) and its rows (borrowed); mask, when not NULL,
- * has all pixels to leave out and takes the place of the signal's own; files (or NULL) opens what operations take along. */
+/* The input as first stage: its description (copied, of the type the source delivers) and its rows (borrowed); mask, when not
+ * NULL, has all pixels to leave out and takes the place of the signal's own; files (or NULL) opens what operations take along. */
 void hs_chain_begin(struct hs_chain *c, const struct hs_signal *signal, struct hs_rowsource *source, const uint8_t *mask,
 	const struct hs_files *files);
 

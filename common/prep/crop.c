@@ -44,4 +44,5 @@ static int open_crop(struct hs_stage *stage, const struct hs_stage *before, cons
 	return c->from ? hs_stage_rows(stage, before, 0, pick, err) : -1;
 }
 
-const struct hs_op hs_op_crop = { .name = "crop", .metavar = "AXIS=LO:HI", .help = "keep this part of an axis, x=10:40nm", .open = open_crop };
+const struct hs_op hs_op_crop = { .name = "crop", .metavar = "AXIS=LO:HI", .help = "keep this part of an axis, x=10:40nm",
+	.open = open_crop };

@@ -1,4 +1,5 @@
-/* cut - a dimension of a signal made shorter: a stretch of it, or groups of neighbours; and what that means for pixels and channels.
+/* cut - a dimension of a signal made shorter: a stretch of it, or groups of neighbours; and what that means for pixels and
+ * channels.
  *
  * The signal is changed in place: axis (the mean of a group), coordinates, mask (a group is masked when all of it is). */
 #ifndef HS_PREP_CUT_H

@@ -1,7 +1,7 @@
 /* Spectra freed of what blurred them: by Richardson and Lucy's iteration, or of plural scattering (plural.h).
  *
- * The iteration (J. Opt. Soc. Am. 62 (1972) 55, Astron. J. 79 (1974) 745) goes to the largest likelihood of counts and keeps their
- * sum and sign.
+ * The iteration (J. Opt. Soc. Am. 62 (1972) 55, Astron. J. 79 (1974) 745) goes to the largest likelihood of counts and keeps
+ * their sum and sign.
  *
  * Channels beyond the ends are unknown, not zero: the kernel's share that falls outside is allowed for, so no edge appears. */
 #include <math.h>

@@ -30,7 +30,8 @@ static int open_derivative(struct hs_stage *stage, const struct hs_stage *before
 {
 	const struct hs_axis *axis;
 	size_t n, width, order;
-	if (hs_op_spectrum(before, "a derivative", &axis, err) < 0 || hs_op_count(hs_op_part(args, 0), "the derivative", 1, 4, &n, err) < 0)
+	if (hs_op_spectrum(before, "a derivative", &axis, err) < 0 || hs_op_count(hs_op_part(args, 0), "the derivative", 1, 4, &n,
+		err) < 0)
 		return -1;
 	width = n / 2 * 2 + 1 > n ? n / 2 * 2 + 1 : n + 2;
 	order = width - 1;

@@ -1,8 +1,8 @@
 /* op - an operation of a chain: one file common/prep/NAME.c that defines `const struct hs_op hs_op_NAME`; operations are found by
  * listing those (hs_op_table, made by the Makefile).
  *
- * open looks at the stage before and at the arguments, says what is wrong with them (HS_USAGE for the arguments, HS_BAD_DATA for data
- * it is not meant for), may pass over the rows before as often as it needs (drift, statistics), and makes the next stage. */
+ * open looks at the stage before and at the arguments, says what is wrong with them (HS_USAGE for the arguments, HS_BAD_DATA for
+ * data it is not meant for), may pass over the rows before as often as it needs (drift, statistics), and makes the next stage. */
 #ifndef HS_PREP_OP_H
 #define HS_PREP_OP_H
 

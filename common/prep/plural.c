@@ -36,7 +36,8 @@ static int count_zero(const struct hs_axis *axis, double until, size_t *n, struc
 	for (*n = 0; *n < axis->n && axis->value[*n] <= until; ++*n)
 		;
 	if (!*n || *n == axis->n || hs_axis_descends(axis) || !hs_axis_is_uniform(axis))
-		return hs_fail(err, HS_USAGE, "%zu of %zu channels are up to %g %s, where the zero-loss peak ends: the axis must be uniform and "
+		return hs_fail(err, HS_USAGE,
+			"%zu of %zu channels are up to %g %s, where the zero-loss peak ends: the axis must be uniform and "
 			"go beyond", *n, axis->n, until, axis->units);
 	return 0;
 }

@@ -223,5 +223,6 @@ static int open_resample(struct hs_stage *stage, const struct hs_stage *before, 
 	return verdict < 0 ? -1 : hs_stage_rows(stage, before, 0, hs_weights_row, err);
 }
 
-const struct hs_op hs_op_resample = { .name = "resample", .metavar = "N|step=S", .help = "uniform channels; ,cubic ,integral ,sum",
+const struct hs_op hs_op_resample = { .name = "resample", .metavar = "N|step=S",
+	.help = "uniform channels; ,cubic ,integral ,sum",
 	.open = open_resample };

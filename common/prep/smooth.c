@@ -71,5 +71,6 @@ static int open_smooth(struct hs_stage *stage, const struct hs_stage *before, co
 	return verdict;
 }
 
-const struct hs_op hs_op_smooth = { .name = "smooth", .metavar = "HOW", .help = "savgol:WINDOW,ORDER gaussian:FWHM whittaker:LAMBDA",
+const struct hs_op hs_op_smooth = { .name = "smooth", .metavar = "HOW",
+	.help = "savgol:WINDOW,ORDER gaussian:FWHM whittaker:LAMBDA",
 	.open = open_smooth };

@@ -1,5 +1,5 @@
-/* How it works. A stage takes rows from the source before through a cursor, makes its own, and puts them into an outbox that hands
- * out whole blocks of its own number of channels. */
+/* How it works. A stage takes rows from the source before through a cursor, makes its own, and puts them into an outbox that
+ * hands out whole blocks of its own number of channels. */
 #include "prep/stage.h"
 
 #include <math.h>
@@ -135,8 +135,8 @@ static bool narrow(const double *from, float *to, size_t n)
 	return sum == 0;
 }
 
-/* Row i of the outbox from float64; NaN and skipped when value is NULL or does not fit: a file between two stages would lead to the
- * same. */
+/* Row i of the outbox from float64; NaN and skipped when value is NULL or does not fit: a file between two stages would lead to
+ * the same. */
 static void outbox_set(struct outbox *o, size_t i, const double *value)
 {
 	const size_t n = o->n_chan;
@@ -326,7 +326,8 @@ static void make_line(struct by_lines *s, size_t number, size_t place)
 		skip[k] = s->skip + slot * s->n_x;
 	}
 	memcpy(out_skip, skip[s->reach], s->n_x);
-	const struct hs_lines lines = { .n_x = s->n_x, .n_y = s->n_y, .n_chan = n_chan, .reach = s->reach, .image = number / s->n_y, .y = y,
+	const struct hs_lines lines = { .n_x = s->n_x, .n_y = s->n_y, .n_chan = n_chan, .reach = s->reach, .image = number / s->n_y,
+		.y = y,
 		.line = line, .skip = skip };
 	s->fn(s->state, &lines, out, out_skip, out + width);
 	for (size_t i = 0; i < s->n_x; i++)

@@ -8,8 +8,8 @@
  * Rows are pixels (all navigation dimensions, C order) x channels (all signal dimensions). A row with skip != 0 is NaN or masked;
  * it stays where it is and stays skipped, unless an operation says otherwise.
  *
- * Owner: a stage owns its signal and state and borrows the stage before, which must outlive it. Threads: rows of a wave are made by
- * many; everything else on the caller's. */
+ * Owner: a stage owns its signal and state and borrows the stage before, which must outlive it. Threads: rows of a wave are made
+ * by many; everything else on the caller's. */
 #ifndef HS_PREP_STAGE_H
 #define HS_PREP_STAGE_H
 
@@ -48,7 +48,8 @@ struct hs_stage {
 	void (*release_source)(struct hs_rowsource *source);
 	size_t bytes;                 /* that its buffers hold */
 	const struct hs_files *files; /* borrowed, from the first stage on; NULL: there are none to be had */
-	char *said;                   /* what it did, in a few words, where that was not asked for in so many ("drift: 0.3 eV"); or NULL */
+	char *said;                   /* what it did, in a few words,
+		where that was not asked for in so many ("drift: 0.3 eV"); or NULL */
 	size_t n_found;
 	const struct hs_found *found; /* belongs to the state */
 };
@@ -58,8 +59,9 @@ void hs_stage_release(struct hs_stage *stage);
 /* The stage's signal becomes a copy of the one before, of float type; state and release are kept. */
 void hs_stage_begin(struct hs_stage *stage, const struct hs_stage *before, void *state, void (*release_state)(void *state));
 
-/* Row by row: out (n_out channels, as signal says) from in (the row before, float64). scratch has n_scratch values. False: the row
- * becomes NaN and is skipped. Skipped rows do not come here. pixel is the number of the row. The stage's signal must be final. */
+/* Row by row: out (n_out channels, as signal says) from in (the row before, float64). scratch has n_scratch values. False: the
+ * row becomes NaN and is skipped. Skipped rows do not come here. pixel is the number of the row. The stage's signal must be
+ * final. */
 typedef bool (*hs_row_fn)(const void *state, size_t pixel, const double *in, double *out, double *scratch);
 int hs_stage_rows(struct hs_stage *stage, const struct hs_stage *before, size_t n_scratch, hs_row_fn fn, struct hs_err *err);
 

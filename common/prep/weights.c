@@ -60,8 +60,9 @@ static void powers(double t, size_t order, size_t derivative, double *v)
 	}
 }
 
-/* Weights of the values at x[0 .. width-1] in the derivative at `at`. a: width x (order + 1), r: (order + 1)^2, v: order + 1. With
- * A = QR the coefficients are R^-1 Q^T y, and what is wanted of them v^T R^-1 Q^T y. Places go to -1 .. 1, which keeps R tame. */
+/* Weights of the values at x[0 .. width-1] in the derivative at `at`. a: width x (order + 1), r: (order + 1)^2, v: order + 1.
+ * With A = QR the coefficients are R^-1 Q^T y, and what is wanted of them v^T R^-1 Q^T y. Places go to -1 .. 1, which keeps R
+ * tame. */
 static int fit(const double *x, size_t width, size_t order, size_t derivative, double at, double *weight, double *a, double *r,
 	double *v, struct hs_err *err)
 {

@@ -143,9 +143,11 @@ static void test_table(void)
 static void test_said(void)
 {
 	struct hs_opt_said said = { 0 };
-	const struct hs_opt row[] = { HS_OPT_SAID(0, "crop", &said, "AXIS=LO:HI", "a part"), HS_OPT_SAID('d', "despike", &said, NULL, "spikes") };
+	const struct hs_opt row[] = { HS_OPT_SAID(0, "crop", &said, "AXIS=LO:HI", "a part"), HS_OPT_SAID('d', "despike", &said, NULL,
+		"spikes") };
 	const struct hs_opt_table table[2] = { { row, HS_LEN(row) }, { NULL, 0 } };
-	char *argv[] = { (char[]){ "tool" }, (char[]){ "--crop" }, (char[]){ "x=1:2" }, (char[]){ "-d" }, (char[]){ "--crop=y=3:4" }, NULL };
+	char *argv[] = { (char[]){ "tool" }, (char[]){ "--crop" }, (char[]){ "x=1:2" }, (char[]){ "-d" }, (char[]){ "--crop=y=3:4" },
+		NULL };
 	struct hs_err err = { 0 };
 	struct hs_str crop = { 0 }, despike = { 0 };
 	size_t n;
