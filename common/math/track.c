@@ -28,8 +28,8 @@ struct fit {
 };
 
 /* Filter with unit scale; keep (n, or NULL) receives the filtered states. Values are less `level`, weights relative to
- * `mean_weight`. The first two observations fix the state, which begins as good as unknown, and say nothing about the likelihood.
- * */
+ * `mean_weight`. The first two observations fix the state, which begins as good as unknown, and say nothing about the
+ * likelihood. */
 static struct fit filter(const double *value, const double *weight, size_t n, double level, double mean_weight, double q,
 	struct state *keep)
 {

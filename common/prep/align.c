@@ -4,8 +4,8 @@
  *	mean   what fits the mean spectrum best (math/phase.h on one line), twice: the second mean is sharper
  *	drift  for poor spectra, where the scale drifts while the scan goes on (drift.h)
  *
- * The lags are relative to their median. Channels that not all spectra reach are cut off, so that every value is a measured one.
- * */
+ * The lags are relative to their median. Channels that not all spectra reach are cut off, so that every value is a measured
+ * one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,8 +70,8 @@ static double parabola(const double *x, size_t low, size_t high, size_t i)
 	return high > low + 1 && c < 0 && top >= (double)low && top <= (double)high ? top : NAN;
 }
 
-/* First over the channels above half of the highest; where those end is up to noise, so then over as many around the top found.
- * */
+/* First over the channels above half of the highest; where those end is up to noise, so then over as many around the top
+ * found. */
 static double top_of_peak(const double *x, size_t first, size_t last)
 {
 	size_t i = first;

@@ -157,8 +157,8 @@ static void start_directions(struct search *s)
 	hs_la_orthonormalise(s->direction, N_DIRECTIONS, s->n);
 }
 
-/* One power iteration; *n_real of the directions, put first, are above what noise alone makes (the edge of Marchenko and Pastur).
- * */
+/* One power iteration; *n_real of the directions, put first, are above what noise alone makes (the edge of Marchenko and
+ * Pastur). */
 static int improve_directions(struct search *s, size_t *n_real, struct hs_err *err)
 {
 	enum { K = N_DIRECTIONS };
