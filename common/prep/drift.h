@@ -8,8 +8,9 @@
  * for, a few times.
  *
  * All this is done twice, with a filter that is also blind to what parabolas and amounts do within a stretch of channels and
- * without, and what leaves less doubt is kept: what neighbours in a line still have in common is composition. With fewer than some
- * 800000 counts in all (64 x 64 spectra of 200) the path is found in part only, and sigma does not know of composition that got through.
+ * without, and what leaves less doubt is kept: what neighbours in a line still have in common is composition. With fewer than
+ * some 800000 counts in all (64 x 64 spectra of 200) the path is found in part only, and sigma does not know of composition that
+ * got through.
  *
  * Passes: 38. Memory: the means of the lines (lines x channels), a few values a pixel. */
 #ifndef HS_PREP_DRIFT_H
