@@ -202,7 +202,10 @@ r = np.random.default_rng(4); np.save("v.npy", (r.normal(size=(9, 8, 40)) + 1j *
 	rm samples/rgb.nxs
 	for file in samples/*.nxs; do
 		n=$((n + 1))
-		may_refuse=. through "$file" || return 1
+		case $file in
+		*/complex.nxs) readers='silx hyperspy hdf5tools' may_refuse=. through "$file" || return 1 ;;
+		*) may_refuse=. through "$file" || return 1 ;;
+		esac
 	done 3> /dev/null
 	[ $n -ge 10 ] || fails "only $n samples"
 }
