@@ -149,25 +149,10 @@ static int write_factors(struct hs_out *out, const struct hs_pixels *px, const s
 		.spectrum_quantity = a->fractions ? s->quantity : "relative intensity", .spectrum_units = a->fractions ? s->units : "1",
 		.spectrum_comment = a->fractions ? "order: by sum over all values; scale: that of the data" :
 			"order: by sum over all values; scale: mean 1",
-		.spectrum = f->h, .objective = a->poisson ? "Kullback-Leibler divergence" : "half squared error",
+		.spectrum = f->h, .residual = f->residual, .objective = a->poisson ? "Kullback-Leibler divergence" : "half squared error",
 		.objective_units = units, .n_iter = f->n_trace, .trace = f->trace };
 	const int verdict = hs_factors_put(out, px, &factors, err);
 	free(units);
-	return verdict;
-}
-
-static int write_residual(struct hs_out *out, const struct hs_pixels *px, const struct hs_nmf *f, struct hs_err *err)
-{
-	static const struct hs_extras comment = { .comment = "root mean square over channels of data minus model" };
-	float *v = hs_alloc(f->n_rows, sizeof *v, err);
-	struct hs_signal s;
-	if (!v)
-		return -1;
-	for (size_t i = 0; i < f->n_rows; i++)
-		v[i] = (float)f->residual[i];
-	hs_pixels_map(px, &s, "residual", "residual", px->signal->units, HS_F32);
-	const int verdict = hs_session_put(out, &s, v, &comment, err);
-	free(v);
 	return verdict;
 }
 
@@ -205,7 +190,7 @@ static int write_results(struct hs_run *run, struct hs_out *out, const struct hs
 {
 	const struct analysis *a = result;
 	(void)run;
-	if (write_factors(out, px, a, err) < 0 || write_residual(out, px, &a->found, err) < 0)
+	if (write_factors(out, px, a, err) < 0)
 		return -1;
 	return a->ranks.n ? write_choice(out, px, a, err) : 0;
 }

@@ -220,26 +220,6 @@ static int write_bound(struct hs_out *out, const struct hs_pixels *px, const str
 	return verdict;
 }
 
-static int write_residual(struct hs_out *out, const struct hs_pixels *px, const struct hs_unmixed *u, struct hs_err *err)
-{
-	static const struct hs_extras comment = { .comment = "root mean square over channels of data minus model" };
-	float *v = hs_alloc(px->n_pix, sizeof *v, err);
-	if (!v)
-		return -1;
-	for (size_t i = 0; i < px->n_pix; i++) {
-		v[i] = (float)u->residual[i];
-		if (isinf(v[i])) {
-			free(v);
-			return hs_fail(err, HS_BAD_DATA, "results are beyond float32 (3.4e38): divide the values by their magnitude first");
-		}
-	}
-	struct hs_signal s;
-	hs_pixels_map(px, &s, "residual", "residual", px->signal->units, HS_F32);
-	const int verdict = hs_session_put(out, &s, v, &comment, err);
-	free(v);
-	return verdict;
-}
-
 static int write_results(struct hs_run *run, struct hs_out *out, const struct hs_pixels *px, void *result, struct hs_err *err)
 {
 	const struct params *p = run->tool->params;
@@ -252,8 +232,8 @@ static int write_results(struct hs_run *run, struct hs_out *out, const struct hs
 		.map_units = p->scale == HS_UNMIX_AS_IS || p->abundances == HS_UNMIX_NNLS_SUM ? "1" : px->signal->units,
 		.map_comment = maps, .map = { .value = u->abundance }, .map_sigma = u->abundance_sd, .spectra = "endmembers",
 		.spectrum_quantity = px->signal->quantity, .spectrum_units = bare ? "1" : px->signal->units, .spectrum_comment = spectra,
-		.spectrum = u->spectrum, .spectrum_sigma = u->spectrum_sd };
-	if (hs_factors_put(out, px, &f, err) < 0 || write_residual(out, px, u, err) < 0)
+		.spectrum = u->spectrum, .spectrum_sigma = u->spectrum_sd, .residual = u->residual };
+	if (hs_factors_put(out, px, &f, err) < 0)
 		return -1;
 	if (!u->low)
 		return 0;

@@ -12,13 +12,18 @@ struct destination {
 	size_t width;                 /* values of a row */
 };
 
+static int beyond_float32(struct hs_err *err)
+{
+	return hs_fail(err, HS_BAD_DATA, "results are beyond float32 (3.4e38): divide the values by their magnitude first");
+}
+
 static int put_rows(void *to, size_t first_row, size_t n_rows, const float *values, struct hs_err *err)
 {
 	const struct destination *d = to;
 	(void)first_row;
 	for (size_t i = 0; i < n_rows * d->width; i++)
 		if (isinf(values[i]))         /* skipped rows are NaN; an infinity is ours */
-			return hs_fail(err, HS_BAD_DATA, "results are beyond float32 (3.4e38): divide the values by their magnitude first");
+			return beyond_float32(err);
 	return hs_out_put(d->sink, values, n_rows, err);
 }
 
@@ -88,8 +93,13 @@ static int put_residual(struct hs_out *out, const struct hs_pixels *px, const st
 	struct hs_signal s;
 	if (!v)
 		return -1;
-	for (size_t i = 0; i < px->n_pix; i++)
+	for (size_t i = 0; i < px->n_pix; i++) {
 		v[i] = (float)f->residual[i];
+		if (isinf(v[i])) {
+			free(v);
+			return beyond_float32(err);
+		}
+	}
 	hs_pixels_map(px, &s, "residual", "residual", px->signal->units, HS_F32);
 	const int verdict = hs_session_put(out, &s, v, &comment, err);
 	free(v);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/principal.h"
 
 /* Centroid number `label` belongs to a pixel. */
 void hs_partition_number(struct hs_signal *s)
@@ -46,24 +47,6 @@ static int write_sizes(struct hs_out *out, const struct hs_pixels *px, const str
 	return verdict;
 }
 
-/* Did the decomposition take the mean spectrum away? The record of its step says so. */
-static bool mean_was_removed(const struct hs_in *in, size_t signal)
-{
-	int sequence = 0;
-	if (sscanf(hs_in_path(in, signal), "/entry/process_%d_hspca/", &sequence) != 1)
-		return false;
-	bool removed = true;
-	for (size_t i = 0; i < hs_in_n_steps(in); i++) {
-		const struct hs_step *step = hs_in_step(in, i);
-		for (size_t k = 0; step->sequence == sequence && k < step->n_params; k++) {
-			const struct hs_param *p = &step->param[k];
-			if ((!strcmp(p->name, "poisson") && p->integer) || (!strcmp(p->name, "centre") && p->text && !strcmp(p->text, "none")))
-				removed = false;
-		}
-	}
-	return removed;
-}
-
 /* Scores of a decomposition were clustered: its loadings turn the centroids back into spectra. */
 static int write_spectra(struct hs_out *out, const struct hs_pixels *px, const struct hs_partition *f, struct hs_err *err)
 {
@@ -80,7 +63,7 @@ static int write_spectra(struct hs_out *out, const struct hs_pixels *px, const s
 	       *spectra = mean ? hs_alloc(f->k * n_chan, sizeof *spectra, err) : NULL;
 	int verdict = spectra ? 0 : -1;
 	if (spectra) {
-		const double add = mean_was_removed(in, signal) ? 1 : 0;
+		const double add = hs_mean_was_removed(in, signal) ? 1 : 0;
 		for (size_t k = 0; k < f->k; k++)
 			for (size_t c = 0; c < n_chan; c++) {
 				double v = add * mean[c];

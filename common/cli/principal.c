@@ -128,8 +128,7 @@ static bool find_loadings(const struct hs_pixels *px, size_t *loadings, struct h
 	return px->n_nav == 1;
 }
 
-/* Did that step take the mean spectrum away? Its record says so. */
-static bool mean_was_removed(const struct hs_in *in, size_t signal)
+bool hs_mean_was_removed(const struct hs_in *in, size_t signal)
 {
 	int sequence = 0;
 	if (sscanf(hs_in_path(in, signal), "/entry/process_%d_hspca/", &sequence) != 1)
@@ -215,7 +214,7 @@ static int take_scores(struct hs_principal *p, const struct hs_pixels *px, size_
 		return -1;
 	memcpy(p->f.l, loadings, k * n_chan * sizeof *loadings);
 	free(loadings);
-	if (mean_was_removed(px->in, px->index) && hs_session_sibling(px->in, px->index, "mean", &mean) &&
+	if (hs_mean_was_removed(px->in, px->index) && hs_session_sibling(px->in, px->index, "mean", &mean) &&
 		hs_signal_count(hs_in_signal(px->in, mean)) == n_chan && !(p->mean = hs_in_read(px->in, mean, err)))
 		return -1;
 	join_axes(p, px, &loading->axis[1]);

@@ -35,4 +35,7 @@ void hs_principal_release(struct hs_principal *p);
 /* Bytes held at the peak, scores and loadings included. */
 uint64_t hs_principal_bytes(size_t n_pix, size_t n_chan, size_t k, int threads);
 
+/* Signal number `signal` is a result of hspca: did that step take the mean spectrum away? Its record says so. */
+bool hs_mean_was_removed(const struct hs_in *in, size_t signal);
+
 #endif
